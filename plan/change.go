@@ -1,0 +1,70 @@
+package plan
+
+import "encoding/json"
+
+// Action is what happens, or happened, to an item.
+//
+//	track    the configuration declares a thing that is not tracked; it is recorded and read from now on
+//	change   a tracked thing is declared with other arguments (or its block was edited)
+//	forget   a tracked thing is declared no more: no longer read, its history kept
+//	move     a tracked thing is declared at another address
+//	observe  the vendor, or the clock, made a difference
+//	no-op    nothing
+type Action string
+
+// The actions.
+const (
+	Track   Action = "track"
+	Update  Action = "change"
+	Forget  Action = "forget"
+	Moved   Action = "move"
+	Observe Action = "observe"
+	NoOp    Action = "no-op"
+)
+
+// Change is one item's difference.
+type Change struct {
+	Action  Action
+	Address Address
+	From    *Address // of a move: the address until now (a move may change arguments too)
+	Desired *Desired // nil for forget and observe
+	Item    *Item    // nil for track
+	Fields  []Field
+}
+
+// Field is one attribute's difference. Path is such as status or
+// sms[0].settle_pay; Before and After are canonical JSON, null where there is
+// nothing.
+type Field struct {
+	Path   string          `json:"path"`
+	Before json.RawMessage `json:"before"`
+	After  json.RawMessage `json:"after"`
+}
+
+// Plan is what would change, or did.
+type Plan struct {
+	Changes []Change // of the declaration, in the order of addresses
+	Drift   []Change // what vendors and the clock changed: action observe
+}
+
+// Counts are the numbers of the summary line.
+type Counts struct{ Track, Change, Forget, Remote int }
+
+// Counts counts the plan's changes; a move is a change.
+func (p *Plan) Counts() Counts {
+	c := Counts{Remote: len(p.Drift)}
+	for i := range p.Changes {
+		switch p.Changes[i].Action {
+		case Track:
+			c.Track++
+		case Update, Moved:
+			c.Change++
+		case Forget:
+			c.Forget++
+		}
+	}
+	return c
+}
+
+// Empty reports whether there is nothing: "No changes".
+func (c Counts) Empty() bool { return c == Counts{} }

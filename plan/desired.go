@@ -1,0 +1,113 @@
+package plan
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Account is one provider block: a set of credentials at one vendor.
+type Account struct {
+	Name     string // as resources name it: "globfax", "itniotech.eu"
+	Provider string // "itniotech"
+	// Config is the provider block's complete values, credentials included
+	// (marked sensitive by the loader; the marks are taken off here). It must
+	// never be printed, logged or stored.
+	Config  cty.Value
+	Suspend bool
+	Origin  Origin
+}
+
+// Origin is where in the configuration something was declared.
+type Origin struct {
+	File string // relative to the configuration directory
+	Line int
+}
+
+// Desired is one thing that the configuration asks for. There may be a million
+// of them, so it holds encoded arguments and shared strings only.
+type Desired struct {
+	Address  Address
+	Account  string // Account.Name
+	Identity string // the vendor identity within the account
+	// Args is the canonical JSON (EncodeValue) of the complete arguments, an
+	// object of Type.ArgsType: equal declarations have equal bytes.
+	Args   json.RawMessage
+	Origin Origin
+}
+
+// Settings are the meta-arguments of an item, read back from its arguments.
+type Settings struct {
+	Interval      time.Duration // polled: first interval between reads; policy: between pulls
+	MaxInterval   time.Duration // polled: the back-off's cap
+	GiveUpAfter   time.Duration // zero: never (policies)
+	Suspend       bool
+	PreventForget bool
+}
+
+// SettingsOf reads the meta-arguments from an item's encoded arguments.
+func SettingsOf(args json.RawMessage) (Settings, error) {
+	var a struct {
+		Interval string `json:"interval"`
+		Poll     struct {
+			Interval    string `json:"interval"`
+			MaxInterval string `json:"max_interval"`
+		} `json:"poll"`
+		GiveUpAfter   string `json:"give_up_after"`
+		Suspend       bool   `json:"suspend"`
+		PreventForget bool   `json:"prevent_forget"`
+	}
+	if err := json.Unmarshal(args, &a); err != nil {
+		return Settings{}, err
+	}
+	s := Settings{Suspend: a.Suspend, PreventForget: a.PreventForget, MaxInterval: DefaultMaxInterval}
+	for _, d := range []struct {
+		text string
+		to   *time.Duration
+	}{{a.Interval, &s.Interval}, {a.Poll.Interval, &s.Interval}, {a.Poll.MaxInterval, &s.MaxInterval}, {a.GiveUpAfter, &s.GiveUpAfter}} {
+		if d.text == "" {
+			continue
+		}
+		v, err := time.ParseDuration(d.text)
+		if err != nil {
+			return Settings{}, err
+		}
+		*d.to = v
+	}
+	return s, nil
+}
+
+// Move is a moved block: what stood at From stands at To now.
+type Move struct {
+	From, To Address
+	Origin   Origin
+}
+
+// Output is an output block's value.
+type Output struct {
+	Name        string
+	Description string
+	Sensitive   bool
+	// Value is cty.NilVal when it is sensitive; unknown before the first read of
+	// what it depends on.
+	Value cty.Value
+}
+
+// CheckState is the state of a check block or of one of its assertions.
+type CheckState string
+
+// The states that a check can have, as Terraform names them.
+const (
+	CheckPass    CheckState = "pass"
+	CheckFail    CheckState = "fail"
+	CheckUnknown CheckState = "unknown" // pending: depends on something not read yet
+	CheckError   CheckState = "error"
+)
+
+// Check is the result of a check block.
+type Check struct {
+	Name     string
+	State    CheckState
+	Messages []string // of the assertions that failed
+}
