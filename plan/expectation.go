@@ -13,32 +13,34 @@ type Verdict struct {
 	Message string        // the evaluated error_message; never holds a sensitive value
 }
 
-// Judge is the state machine of an expectation:
+// Judge is the state machine of an expectation, judged again at each
+// observation and when the clock makes a difference:
 //
-//	holds, in time or no within, and never failed   met
-//	holds after it failed, or after within           met late
-//	does not hold, no within                         failed
-//	does not hold, within has passed or settled      failed
-//	does not hold otherwise, or not known            pending
+//	holds, in time, and had not failed              met
+//	holds after it failed, or first after within    met late
+//	does not hold, no within                        failed
+//	does not hold, within has passed or settled     failed
+//	not known, and within has passed                failed
+//	otherwise                                       as it was met, else pending
 //
-// A met expectation stays met: it was kept. prev is the zero value at first.
+// prev is the zero value at first.
 func Judge(prev Expectation, v Verdict, trackedAt time.Time, settled bool, now time.Time) Expectation {
+	wasMet := prev.State == ExpectMet || prev.State == ExpectMetLate
+	late := v.Within > 0 && !now.Before(trackedAt.Add(v.Within))
 	next := Expectation{Name: v.Name, State: ExpectPending}
-	deadline := v.Within > 0 && !now.Before(trackedAt.Add(v.Within))
 	switch {
-	case prev.State == ExpectMet || prev.State == ExpectMetLate:
-		return prev
-	case v.Known && v.Holds && (deadline || prev.State == ExpectFailed):
+	case wasMet && (v.Holds || !v.Known):
+		next.State = prev.State
+	case v.Known && v.Holds && (late || prev.State == ExpectFailed):
 		next.State = ExpectMetLate
 	case v.Known && v.Holds:
 		next.State = ExpectMet
-	case deadline, v.Known && (v.Within == 0 || settled):
+	case late, v.Known && (v.Within == 0 || settled):
 		next.State, next.Message = ExpectFailed, v.Message
 	}
+	next.Since = now
 	if prev.State == next.State {
 		next.Since = prev.Since
-	} else {
-		next.Since = now
 	}
 	return next
 }
