@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"fmt"
+	"math/big"
+	"strconv"
+
+	"github.com/cockroachdb/apd/v3"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Digits is how many significant digits a number keeps when it leaves the
+// program: more than any amount has, and few enough that binary rounding in
+// HCL's own arithmetic does not show.
+const Digits = 34
+
+// FormatNumber writes a number in decimal, rounded to Digits significant
+// digits, without trailing zeros: ten times 0.1 is "1". Very large and small
+// ones have an exponent. The text is a JSON number.
+func FormatNumber(f *big.Float) string {
+	if f.IsInf() {
+		if f.Signbit() {
+			return "-1E+999999999" // JSON has no infinity
+		}
+		return "1E+999999999"
+	}
+	if f.IsInt() {
+		if n, accuracy := f.Int64(); accuracy == big.Exact {
+			return strconv.FormatInt(n, 10)
+		}
+	}
+	d, _, err := apd.NewFromString(f.Text('e', Digits-1))
+	if err != nil { // cannot be: big.Float writes decimals that apd reads
+		return f.Text('g', Digits)
+	}
+	return FormatDecimal(d)
+}
+
+// FormatDecimal writes a decimal as FormatNumber does, without rounding.
+func FormatDecimal(d *apd.Decimal) string {
+	var r apd.Decimal
+	r.Reduce(d)
+	if r.IsZero() {
+		return "0"
+	}
+	if digits := r.NumDigits() + int64(r.Exponent); r.Exponent < -60 || digits > 60 {
+		return r.Text('E')
+	}
+	return r.Text('f')
+}
+
+// Decimal is a cty number as a decimal, rounded to Digits significant digits:
+// exact for whatever a vendor writes.
+func Decimal(v cty.Value) (*apd.Decimal, error) {
+	if v.IsNull() || !v.IsKnown() || v.Type() != cty.Number {
+		return nil, fmt.Errorf("a decimal cannot be made of %s", v.Type().FriendlyName())
+	}
+	d, _, err := apd.NewFromString(FormatNumber(v.AsBigFloat()))
+	return d, err
+}
+
+// NumberFromDecimal is the cty number of a decimal.
+func NumberFromDecimal(d *apd.Decimal) cty.Value {
+	v, err := cty.ParseNumberVal(FormatDecimal(d))
+	if err != nil {
+		return cty.NullVal(cty.Number)
+	}
+	return v
+}
+
+// exact computes with decimals without rounding for any amount there is.
+var exact = apd.BaseContext.WithPrecision(400)
+
+// AddDecimals is the exact sum of a and b; nil counts as zero.
+func AddDecimals(a, b *apd.Decimal) *apd.Decimal {
+	sum := new(apd.Decimal)
+	if a != nil {
+		sum.Set(a)
+	}
+	if b != nil {
+		// The precision is far beyond any amount; a condition cannot arise.
+		_, _ = exact.Add(sum, sum, b)
+	}
+	return sum
+}
+
+// MultiplyDecimals is the exact product of a and b.
+func MultiplyDecimals(a, b *apd.Decimal) *apd.Decimal {
+	product := new(apd.Decimal)
+	_, _ = exact.Mul(product, a, b)
+	return product
+}
