@@ -1,0 +1,112 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// Diff compares what is declared with what is tracked. An item is the same item
+// by its identity (type, account, vendor identity), whatever its address:
+//
+//	declared identity   tracked identity   addresses   arguments   change
+//	a                   -                  -           -           track
+//	a                   a                  same        same        none
+//	a                   a                  same        differ      change
+//	a                   a                  differ      any         move
+//	-                   a                  -           -           forget
+//
+// so that another identity at an address is a forget and a track. Items whose
+// address keep reports true for are never forgotten (their block was not, or
+// could not be, evaluated). tracked is read once, as a stream, and holds what
+// ItemFilter.Declared gives; the changes come in the order of addresses, a forget before
+// a track of the same address.
+func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address) bool) ([]Change, error) {
+	byIdentity := make(map[string]int32, len(desired))
+	for i := range desired {
+		byIdentity[identityKey(desired[i].Address.Type, desired[i].Account, desired[i].Identity)] = int32(i)
+	}
+	found := make([]bool, len(desired))
+	var changes []Change
+	for item, err := range tracked {
+		if err != nil {
+			return nil, err
+		}
+		i, ok := byIdentity[identityKey(item.Address.Type, item.Account, item.Identity)]
+		if !ok {
+			if !keep(item.Address) {
+				changes = append(changes, Change{Action: Forget, Address: item.Address, Item: item})
+			}
+			continue
+		}
+		found[i] = true
+		change, err := compare(&desired[i], item)
+		if err != nil {
+			return nil, err
+		}
+		if change.Action != NoOp {
+			changes = append(changes, change)
+		}
+	}
+	for i := range desired {
+		if found[i] {
+			continue
+		}
+		fields, err := Fields(nil, desired[i].Args)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", desired[i].Address, err)
+		}
+		changes = append(changes, Change{Action: Track, Address: desired[i].Address, Desired: &desired[i], Fields: fields})
+	}
+	slices.SortStableFunc(changes, func(a, b Change) int {
+		switch {
+		case a.Address.Less(b.Address):
+			return -1
+		case b.Address.Less(a.Address):
+			return 1
+		case a.Action == Forget && b.Action != Forget:
+			return -1
+		case b.Action == Forget && a.Action != Forget:
+			return 1
+		}
+		return 0
+	})
+	return changes, nil
+}
+
+func compare(d *Desired, item *Item) (Change, error) {
+	change := Change{Action: NoOp, Address: d.Address, Desired: d, Item: item}
+	if !bytes.Equal(d.Args, item.Args) {
+		fields, err := Fields(item.Args, d.Args)
+		if err != nil {
+			return change, fmt.Errorf("%s: %w", d.Address, err)
+		}
+		change.Fields = fields
+		if len(fields) > 0 {
+			change.Action = Update
+		}
+	}
+	if d.Address != item.Address {
+		from := item.Address
+		change.Action, change.From = Moved, &from
+	}
+	return change, nil
+}
+
+func identityKey(typ, account, identity string) string {
+	b := make([]byte, 0, len(typ)+len(account)+len(identity)+2)
+	b = append(append(b, typ...), 0)
+	b = append(append(b, account...), 0)
+	return string(append(b, identity...))
+}
+
+// AddressField is the difference of a move, for the history.
+func AddressField(from, to Address) Field {
+	return Field{
+		Path:   "address",
+		Before: json.RawMessage(AppendString(nil, from.String())),
+		After:  json.RawMessage(AppendString(nil, to.String())),
+	}
+}

@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Derived is what an item's evidence comes to at one time.
+type Derived struct {
+	Values  json.RawMessage // canonical JSON of Type.ObservedType
+	Outcome Outcome
+	Settled bool
+}
+
+// Derive makes an item's observed values from its evidence: its last
+// observation, the tally of its records or its pulls, and what time it is.
+func Derive(t *Type, item *Item, tally Tally, now time.Time) (Derived, error) {
+	e, err := evidenceOf(t, item, tally, now)
+	if err != nil {
+		return Derived{}, fmt.Errorf("%s: %w", item.Address, err)
+	}
+	v := t.Derive(e)
+	encoded, err := EncodeValue(v)
+	if err != nil {
+		return Derived{}, fmt.Errorf("%s: %w", item.Address, err)
+	}
+	return Derived{
+		Values:  encoded,
+		Outcome: Outcome(v.GetAttr("outcome").AsString()),
+		Settled: v.GetAttr("settled").True(),
+	}, nil
+}
+
+func evidenceOf(t *Type, item *Item, tally Tally, now time.Time) (Evidence, error) {
+	args, err := DecodeValue(item.Args, t.ArgsType())
+	if err != nil {
+		return Evidence{}, fmt.Errorf("recorded arguments: %w", err)
+	}
+	settings, err := SettingsOf(item.Args)
+	if err != nil {
+		return Evidence{}, fmt.Errorf("recorded arguments: %w", err)
+	}
+	e := Evidence{
+		Args: args, NotFound: item.NotFound, Tally: tally, Pulls: item.Pulls,
+		TrackedAt: item.TrackedAt, FirstReadAt: item.FirstReadAt, Now: now,
+		GaveUp: settings.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(settings.GiveUpAfter)),
+	}
+	if len(item.Seen) > 0 {
+		if e.Seen, err = DecodeValue(item.Seen, seenType(t)); err != nil {
+			return Evidence{}, fmt.Errorf("recorded observation: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// seenType is the object type of an observation's attributes.
+func seenType(t *Type) cty.Type {
+	attrs := make(map[string]cty.Type, len(t.Attributes))
+	for _, a := range t.Attributes {
+		attrs[a.Name] = a.Type
+	}
+	return cty.Object(attrs)
+}
+
+// EncodeSeen is the canonical JSON of an observation, as Item.Seen keeps it.
+func EncodeSeen(t *Type, seen cty.Value) (json.RawMessage, error) {
+	attrs := make(map[string]cty.Value, len(t.Attributes))
+	for _, a := range t.Attributes {
+		attrs[a.Name] = cty.NullVal(a.Type)
+		if seen.Type().HasAttribute(a.Name) {
+			attrs[a.Name] = seen.GetAttr(a.Name)
+		}
+	}
+	return EncodeValue(cty.ObjectVal(attrs))
+}
+
+// FormatTime writes a time of our own: RFC 3339 in UTC.
+func FormatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// ItemValues are an item's arguments and observed values as configuration and
+// views see them, an object of Type.ValuesType. What only a first read can tell
+// is unknown before it.
+func ItemValues(t *Type, item *Item) (cty.Value, error) {
+	args, err := DecodeValue(item.Args, t.ArgsType())
+	if err != nil {
+		return cty.DynamicVal, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
+	}
+	if t.Kind == Polled && item.FirstReadAt.IsZero() {
+		// A give-up may have settled it although nothing was ever read.
+		return mergeValues(args, unread(t, item.Outcome, item.Settled)), nil
+	}
+	observed, err := DecodeValue(item.Values, t.ObservedType())
+	if err != nil {
+		return cty.DynamicVal, fmt.Errorf("recorded values of %s: %w", item.Address, err)
+	}
+	attrs := observed.AsValueMap()
+	if !item.ObservedAt.IsZero() {
+		attrs["observed_at"] = cty.StringVal(FormatTime(item.ObservedAt))
+	}
+	if t.Kind == Policy {
+		// Its times move at every pull, without being recorded as values.
+		e, err := evidenceOf(t, item, Tally{}, item.Pulls.LastSuccessAt)
+		if err != nil {
+			return cty.DynamicVal, fmt.Errorf("%s: %w", item.Address, err)
+		}
+		now := t.Derive(e)
+		for name := range quiet {
+			if name != "observed_at" && now.Type().HasAttribute(name) {
+				attrs[name] = now.GetAttr(name)
+			}
+		}
+	}
+	return mergeValues(args, cty.ObjectVal(attrs)), nil
+}
+
+// DesiredValues are the values of a thing that is declared and not tracked yet:
+// its arguments are known, what is observed is not.
+func DesiredValues(t *Type, d *Desired) (cty.Value, error) {
+	args, err := DecodeValue(d.Args, t.ArgsType())
+	if err != nil {
+		return cty.DynamicVal, fmt.Errorf("arguments of %s: %w", d.Address, err)
+	}
+	return mergeValues(args, unread(t, Pending, false)), nil
+}
+
+// unread are the observed values before the first read: all unknown, but for
+// outcome and settled, which are never null or unknown.
+func unread(t *Type, outcome Outcome, settled bool) cty.Value {
+	if outcome == "" {
+		outcome = Pending
+	}
+	attrs := make(map[string]cty.Value)
+	for name, ty := range t.ObservedType().AttributeTypes() {
+		attrs[name] = cty.UnknownVal(ty)
+	}
+	attrs["outcome"] = cty.StringVal(string(outcome))
+	attrs["settled"] = cty.BoolVal(settled)
+	return cty.ObjectVal(attrs)
+}
+
+func mergeValues(args, observed cty.Value) cty.Value {
+	attrs := observed.AsValueMap()
+	for name, v := range args.AsValueMap() {
+		attrs[name] = v
+	}
+	return cty.ObjectVal(attrs)
+}
+
+// FoldHistory is what an item's events, oldest first, come to: the canonical
+// JSON of its arguments and observed values without nulls, and whether it is
+// tracked. It is what the state must be, but for the attributes that move
+// without being differences.
+func FoldHistory(events []Event) (values json.RawMessage, tracked bool, err error) {
+	for i := range events {
+		e := &events[i]
+		switch e.Action {
+		case Track:
+			tracked = true
+		case Forget:
+			tracked = false
+		}
+		fields := e.Changes
+		if e.Action == Moved {
+			fields = nil
+			for _, f := range e.Changes {
+				if f.Path != "address" {
+					fields = append(fields, f)
+				}
+			}
+		}
+		if values, err = ApplyFields(values, fields); err != nil {
+			return nil, false, fmt.Errorf("event %d of %s: %w", e.Seq, e.Address, err)
+		}
+	}
+	return values, tracked, nil
+}
