@@ -1,0 +1,171 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"syscall"
+)
+
+// Transport serves requests in memory, without sockets, so that it can be used
+// under testing/synctest. A broken connection is what a client sees of one: an
+// error in place of an answer, or a body that ends with io.ErrUnexpectedEOF. The
+// path of a request chooses the vendor; its host does not matter.
+func (s *Server) Transport() http.RoundTripper { return HandlerTransport(s.Handler()) }
+
+// HandlerTransport is a transport whose other end is a handler, for the pushes of
+// a sandbox (Options.CallbackClient) to a receiver in the same process. The
+// handler runs in a goroutine of its own, as it does in a server; its context
+// ends when the client gives up.
+func HandlerTransport(h http.Handler) http.RoundTripper { return handlerTransport{h} }
+
+type handlerTransport struct{ handler http.Handler }
+
+func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	in := r.Clone(ctx)
+	in.RequestURI = r.URL.RequestURI()
+	in.RemoteAddr = "127.0.0.1:1"
+	in.Proto, in.ProtoMajor, in.ProtoMinor = "HTTP/1.1", 1, 1
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	// As over a socket, the handler never touches the client's body: it reads what
+	// was written to the pipe.
+	sent, out := io.Pipe()
+	in.Body = sent
+	if r.Body == nil || r.Body == http.NoBody {
+		out.Close()
+		in.Body = http.NoBody
+	}
+	w := &memoryWriter{header: make(http.Header), started: make(chan struct{}), ctx: ctx}
+	w.read, w.pipe = io.Pipe()
+	var wrote sync.WaitGroup
+	if in.Body != http.NoBody {
+		wrote.Go(func() {
+			_, err := io.Copy(out, r.Body)
+			r.Body.Close()
+			if err != nil {
+				w.fail(fmt.Errorf("write request: %w", err))
+				err = io.ErrUnexpectedEOF
+			}
+			out.CloseWithError(err)
+		})
+	}
+	go func() {
+		defer func() {
+			p := recover()
+			sent.Close()
+			if p != nil && p != http.ErrAbortHandler {
+				panic(p)
+			}
+			w.finish(p != nil)
+		}()
+		t.handler.ServeHTTP(w, in)
+	}()
+	select {
+	case <-w.started:
+	case <-ctx.Done():
+		w.fail(ctx.Err())
+		<-w.started
+	}
+	if w.err != nil {
+		cancel()
+		wrote.Wait()
+		return nil, w.err
+	}
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.sentHeader, ContentLength: w.length(), Request: r,
+		Body: &memoryBody{reader: w.read, ctx: ctx, cancel: cancel},
+	}, nil
+}
+
+// memoryWriter is the server's side of an answer in memory.
+type memoryWriter struct {
+	ctx    context.Context
+	header http.Header
+	read   *io.PipeReader
+	pipe   *io.PipeWriter
+
+	once       sync.Once
+	started    chan struct{} // closed when there is an answer or err
+	status     int
+	sentHeader http.Header
+	err        error
+}
+
+func (w *memoryWriter) Header() http.Header { return w.header }
+
+func (w *memoryWriter) WriteHeader(status int) {
+	w.once.Do(func() {
+		w.status, w.sentHeader = status, w.header.Clone()
+		close(w.started)
+	})
+}
+
+func (w *memoryWriter) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if w.err != nil {
+		return 0, w.err
+	}
+	return w.pipe.Write(b)
+}
+
+// FlushError makes http.ResponseController's Flush work: nothing is buffered.
+func (w *memoryWriter) FlushError() error {
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// fail gives the client an error where no answer has begun.
+func (w *memoryWriter) fail(err error) {
+	w.once.Do(func() {
+		w.err = err
+		close(w.started)
+	})
+	w.pipe.CloseWithError(err)
+}
+
+// finish ends the answer when the handler has returned or has broken off.
+func (w *memoryWriter) finish(broken bool) {
+	if broken {
+		w.fail(fmt.Errorf("read answer: %w", syscall.ECONNRESET))
+		w.pipe.CloseWithError(io.ErrUnexpectedEOF)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	w.pipe.Close()
+}
+
+// length is the answer's declared length, -1 where it is not declared.
+func (w *memoryWriter) length() int64 {
+	var n int64
+	if _, err := fmt.Sscan(w.sentHeader.Get("Content-Length"), &n); err != nil {
+		return -1
+	}
+	return n
+}
+
+// memoryBody is the client's side of an answer's body.
+type memoryBody struct {
+	reader *io.PipeReader
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (b *memoryBody) Read(p []byte) (int, error) {
+	stop := context.AfterFunc(b.ctx, func() { b.reader.CloseWithError(b.ctx.Err()) })
+	defer stop()
+	return b.reader.Read(p)
+}
+
+// Close gives up on what was not read; the handler's context ends.
+func (b *memoryBody) Close() error {
+	b.cancel()
+	return b.reader.CloseWithError(errors.New("the client closed the body"))
+}
