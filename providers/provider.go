@@ -61,6 +61,9 @@ type Target struct {
 	Type     string
 	Identity string
 	Args     cty.Value // complete arguments of the item
+	// Config is the provider block's values, for what decides how an answer is
+	// read (globfax's time_zone). cty.NilVal means the defaults.
+	Config cty.Value
 }
 
 // Poller reads one item. The error is an *Error when no answer arrived; an

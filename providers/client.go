@@ -1,0 +1,317 @@
+package providers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"github.com/zclconf/go-cty/cty"
+	"golang.org/x/time/rate"
+)
+
+// MaxAnswer bounds the body of an answer, in bytes: a full page of 200 reports
+// is under a tenth of a mebibyte.
+const MaxAnswer = 8 << 20
+
+const (
+	dialTimeout  = 10 * time.Second
+	idleTimeout  = 90 * time.Second
+	maxHeader    = 256 << 10
+	dialAttempts = 1                      // further ones, for polls
+	dialWait     = 100 * time.Millisecond // before a further one
+	maxRetry     = 24 * time.Hour         // the longest Retry-After that is believed
+)
+
+// Client is one account's way to its vendor, made once: it bounds time, size,
+// rate and concurrency, refuses redirects, and keeps secrets out of errors.
+//
+// No request reaches a vendor twice by itself. The one repeat there is, of a
+// poll, is made when no connection came about. Go's own transport sends a
+// request again when a kept connection breaks under it, if the request counts
+// as replayable: requests here have a body that cannot be rewound, so none does.
+// A pull has a connection of its own, so that no stale one can swallow it.
+type Client struct {
+	vendor      string
+	base        *url.URL
+	timeout     time.Duration
+	minInterval time.Duration
+	concurrency int
+
+	poll, pull *retryablehttp.Client
+	slots      chan struct{}
+	limiter    *rate.Limiter
+	now        func() time.Time
+	agent      string
+	redact     *strings.Replacer
+}
+
+// Request is one call.
+type Request struct {
+	Method string
+	Path   string // joined to the endpoint, escaped
+	Body   []byte
+	// Header sets headers. It is called when the request is about to leave, after
+	// all waiting for the account's rate, so that time stamps are fresh.
+	Header func(http.Header)
+}
+
+// NewClient makes a client from a provider block's common arguments. The
+// secrets are kept out of every error.
+func NewClient(vendor string, config cty.Value, options Options, secrets ...string) (*Client, error) {
+	endpoint, _ := Text(config, "endpoint")
+	insecure, _ := Flag(config, "insecure")
+	if p := checkEndpoint(endpoint, insecure, ""); p != nil {
+		return nil, &Error{Kind: Rejected, Err: errors.New(vendor + ": " + p.Detail)}
+	}
+	base, err := url.Parse(endpoint)
+	if err != nil { // cannot be: it was checked
+		return nil, Fault(Rejected, vendor, "the endpoint is not a URL; correct it")
+	}
+	for _, secret := range secrets {
+		if secret == "" {
+			return nil, Fault(Credentials, vendor, "a credential is missing; set the provider's arguments or their environment variables")
+		}
+	}
+	c := &Client{
+		vendor:      vendor,
+		base:        base,
+		timeout:     Duration(config, "timeout", 30*time.Second),
+		minInterval: Duration(config, "min_interval", 0),
+		now:         options.Now,
+		agent:       options.UserAgent,
+		limiter:     rate.NewLimiter(rate.Inf, 0),
+		redact:      replacer(secrets),
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	n, _ := Integer(config, "concurrency")
+	c.concurrency = int(min(max(n, 1), maxConcurrency))
+	c.slots = make(chan struct{}, c.concurrency)
+	if limit, ok := known(config, "requests_per_second", cty.Number); ok {
+		if perSecond, _ := limit.AsBigFloat().Float64(); perSecond > 0 {
+			c.limiter = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
+		}
+	}
+	c.poll = retrying(transport(options.Transport, c.concurrency, false), dialAttempts)
+	c.pull = retrying(transport(options.Transport, c.concurrency, true), 0)
+	return c, nil
+}
+
+// Connection completes a connection with what the client knows.
+func (c *Client) Connection(connection Connection) *Connection {
+	connection.MinInterval = c.minInterval
+	connection.Timeout = c.timeout
+	connection.Concurrency = c.concurrency
+	return &connection
+}
+
+// Now is the connection's clock, for time stamps.
+func (c *Client) Now() time.Time { return c.now() }
+
+// transport is the usual one, unless another is given. HTTP/2 is left out: it
+// repeats requests by rules of its own. Compression is left out: evidence is
+// what the vendor sent, byte for byte.
+func transport(given http.RoundTripper, connections int, single bool) http.RoundTripper {
+	if given != nil {
+		return given
+	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		MaxIdleConns:           connections,
+		MaxIdleConnsPerHost:    connections,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true,
+		DisableKeepAlives:      single,
+		Protocols:              &protocols,
+	}
+}
+
+func retrying(transport http.RoundTripper, further int) *retryablehttp.Client {
+	return &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax:     further,
+		RetryWaitMin: dialWait,
+		RetryWaitMax: dialWait,
+		Backoff:      func(least, _ time.Duration, _ int, _ *http.Response) time.Duration { return least },
+		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
+			return err != nil && ctx.Err() == nil && !callOf(ctx).reached.Load(), nil
+		},
+		PrepareRetry: func(r *http.Request) error {
+			callOf(r.Context()).prepare(r)
+			return nil
+		},
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+}
+
+// call is one Request under way.
+type call struct {
+	request Request
+	reached atomic.Bool // a connection was made
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
+
+// prepare makes a request ready to leave: fresh headers, and a body that
+// net/http cannot rewind. Without one even a GET would count as replayable; an
+// empty body of unknown length is looked into and then not sent.
+func (c *call) prepare(r *http.Request) {
+	r.Body = io.NopCloser(bytes.NewReader(c.request.Body))
+	r.GetBody = nil
+	r.ContentLength = int64(len(c.request.Body))
+	if r.ContentLength == 0 {
+		r.ContentLength = -1
+	}
+	c.request.Header(r.Header)
+}
+
+// Poll makes a call that may be made again. An answer of any status is no error.
+func (c *Client) Poll(ctx context.Context, request Request) (Answer, error) {
+	return c.do(ctx, c.poll, request)
+}
+
+// Pull makes a call that must reach the vendor at most once. When part of an
+// answer arrived, it is returned together with the error.
+func (c *Client) Pull(ctx context.Context, request Request) (Answer, error) {
+	return c.do(ctx, c.pull, request)
+}
+
+func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request Request) (Answer, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return Answer{At: c.now()}, c.fault(ctx, "waiting for a free connection", ctx.Err(), false)
+	}
+	if err := c.limiter.Wait(ctx); err != nil {
+		return Answer{At: c.now()}, c.fault(ctx, "waiting for requests_per_second", err, false)
+	}
+	under := &call{request: request}
+	limited, cancel := context.WithTimeout(context.WithValue(ctx, callKey{}, under), c.timeout)
+	defer cancel()
+	limited = httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { under.reached.Store(true) },
+	})
+	r := (&http.Request{
+		Method: request.Method,
+		URL:    c.base.JoinPath(request.Path),
+		Host:   c.base.Host,
+		Header: http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "User-Agent": {c.agent}},
+	}).WithContext(limited)
+	under.prepare(r)
+
+	response, err := client.Do(&retryablehttp.Request{Request: r})
+	if err != nil {
+		return Answer{At: c.now(), Reached: under.reached.Load()}, c.fault(ctx, "asking", err, false)
+	}
+	defer response.Body.Close()
+	answer := Answer{
+		Status:     response.StatusCode,
+		RetryAfter: retryAfter(response.Header.Get("Retry-After"), c.now()),
+		Reached:    true,
+	}
+	answer.Body, err = readAll(response.Body, response.ContentLength)
+	answer.At = c.now()
+	switch {
+	case err != nil:
+		return answer, c.fault(ctx, "reading the answer", err, true)
+	case len(answer.Body) > MaxAnswer:
+		answer.Body = answer.Body[:MaxAnswer]
+		return answer, Fault(WrongContent, c.vendor, "the answer of %s is over %d MiB and was not taken; check that endpoint is the API's address", c.base.Host, MaxAnswer>>20)
+	}
+	answer.Complete = true
+	return answer, nil
+}
+
+// readAll reads a body to its end, or to one byte over the bound.
+func readAll(body io.Reader, length int64) ([]byte, error) {
+	buffer := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), 1<<20)+bytes.MinRead))
+	_, err := buffer.ReadFrom(io.LimitReader(body, MaxAnswer+1))
+	return buffer.Bytes(), err
+}
+
+// fault makes an *Error of what the transport said, without URL and secrets.
+func (c *Client) fault(ctx context.Context, doing string, err error, partly bool) *Error {
+	var inURL *url.Error
+	if errors.As(err, &inURL) {
+		err = inURL.Err // the URL around it names the vendor's record
+	}
+	kind := Transient
+	var text string
+	var netErr net.Error
+	switch {
+	case ctx.Err() != nil:
+		text = "stopped while " + doing
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+		text = "no whole answer within " + c.timeout.String() + "; it is tried again later: raise timeout if this goes on"
+	case partly:
+		kind, text = WrongContent, "the answer was cut off ("+err.Error()+"); it is tried again later"
+	default:
+		text = doing + ": " + err.Error() + "; it is tried again later: check endpoint and the network if this goes on"
+	}
+	return &Error{Kind: kind, Err: &hidden{text: c.redact.Replace(c.vendor + " (" + c.base.Host + "): " + text), cause: err}}
+}
+
+// hidden is an error whose text is safe, whatever its cause says.
+type hidden struct {
+	text  string
+	cause error
+}
+
+func (h *hidden) Error() string { return h.text }
+
+// Is lets callers ask for a cancelled context without showing the cause.
+func (h *hidden) Is(target error) bool {
+	return (target == context.Canceled || target == context.DeadlineExceeded) && errors.Is(h.cause, target)
+}
+
+// replacer takes secrets out of a text, as they are and as URLs write them.
+func replacer(secrets []string) *strings.Replacer {
+	var pairs []string
+	for _, s := range secrets {
+		if s == "" {
+			continue
+		}
+		pairs = append(pairs, s, "(redacted)")
+		if escaped := url.QueryEscape(s); escaped != s {
+			pairs = append(pairs, escaped, "(redacted)")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// retryAfter reads the header of that name: seconds, or an HTTP date.
+func retryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if header == "" {
+		return 0
+	}
+	var d time.Duration
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
+		d = time.Duration(min(max(seconds, 0), int64(maxRetry/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(header); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), maxRetry)
+}

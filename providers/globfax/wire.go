@@ -1,0 +1,205 @@
+package globfax
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
+)
+
+const (
+	currency    = "CNY"
+	timeLayout  = "2006-01-02 15:04:05" // the page's Y-m-d H:i:s
+	credentials = "api_key and api_secret (GLOBFAX_API_KEY, GLOBFAX_API_SECRET)"
+)
+
+var errNoZone = errors.New("a time zone needs a name of the IANA database")
+
+// observer reads answers. It keeps the zones that it loaded, for loading one
+// reads the zone database.
+type observer struct {
+	zones sync.Map // name -> *time.Location
+}
+
+func (o *observer) zone(config cty.Value) *time.Location {
+	name, ok := providers.Text(config, "time_zone")
+	if !ok {
+		name = defaultZone
+	}
+	if z, ok := o.zones.Load(name); ok {
+		return z.(*time.Location)
+	}
+	z, err := loadZone(name)
+	if err != nil { // the provider block was checked: a name that is no zone does not come here
+		return time.UTC
+	}
+	o.zones.Store(name, z)
+	return z
+}
+
+// observe reads the answer to one poll.
+func (o *observer) observe(target providers.Target, a providers.Answer) (plan.Observation, error) {
+	if fault := providers.JudgeTransport(vendor, a); fault != nil {
+		return plan.Observation{}, fault
+	}
+	decoded, repeated, err := providers.Decode(a.Body)
+	envelope, isObject := decoded.(map[string]any)
+	if err != nil || !isObject {
+		if fault := providers.JudgeStatus(vendor, a, credentials, ""); fault != nil {
+			return plan.Observation{}, fault
+		}
+		return plan.Observation{}, wrong("the answer is not a JSON object; check endpoint")
+	}
+	message, _ := envelope["message"].(string)
+	success, known := envelope["success"].(bool)
+	if known && !success {
+		return refused(a, message, envelope["errors"])
+	}
+	if fault := providers.JudgeStatus(vendor, a, credentials, message); fault != nil {
+		return plan.Observation{}, fault
+	}
+	data, isObject := envelope["data"].(map[string]any)
+	if !known || !isObject {
+		return plan.Observation{}, wrong("the answer lacks success or data; check endpoint")
+	}
+	if len(repeated) > 0 {
+		return plan.Observation{}, wrong("the answer holds %s twice with different values; if this goes on, ask GlobFax's support", strings.Join(repeated, ", "))
+	}
+	f := providers.NewFields(data)
+	if ref, _ := f.Text("rcpt_ref"); ref != target.Identity {
+		return plan.Observation{}, wrong("the answer is about another recipient, or names none; it is asked again later")
+	}
+	status, ok := f.Text("status")
+	if !ok {
+		return plan.Observation{}, wrong("the answer has no status; it is asked again later")
+	}
+	zone := o.zone(target.Config)
+	attrs := map[string]cty.Value{
+		"status":         cty.StringVal(status),
+		"phone_number":   providers.StringValue(f.Text("phone_number")),
+		"unit_price":     providers.NumberValue(f.Number("unit_price")),
+		"page_count":     providers.NumberValue(f.Number("page_count")),
+		"charged_amount": providers.NumberValue(f.Number("charged_amount")),
+		"failed_code":    providers.StringValue(f.Text("failed_code")),
+		"failed_reason":  providers.StringValue(f.Text("failed_reason")),
+		"completed_at":   providers.StringValue(f.Time("completed_at", timeLayout, zone)),
+		"created_at":     providers.StringValue(f.Time("created_at", timeLayout, zone)),
+	}
+	f.Done()
+	attrs["extra"] = f.Extra()
+	return plan.Observation{Seen: cty.ObjectVal(attrs)}, nil
+}
+
+// refused reads success = false. `errors` is an object of arrays, "" or a free
+// string; only the message tells a recipient that is not found from a failure,
+// where the HTTP status does not.
+func refused(a providers.Answer, message string, errs any) (plan.Observation, error) {
+	if is(message, "Recipient not found") || a.Status == http.StatusNotFound {
+		return plan.Observation{NotFound: true, Message: message}, nil
+	}
+	said := message
+	switch e := errs.(type) {
+	case string:
+		if e != "" {
+			said += ": " + e
+		}
+	case map[string]any:
+		for _, field := range slices.Sorted(maps.Keys(e)) {
+			for _, text := range asList(e[field]) {
+				said += fmt.Sprintf(": %v", text)
+			}
+		}
+	}
+	if is(message, "Failed to fetch recipient") {
+		fault := providers.Fault(providers.Transient, vendor, "trouble at the vendor (%s); it is asked again later", providers.Quote(said))
+		fault.RetryAfter = a.RetryAfter
+		return plan.Observation{}, fault
+	}
+	if fault := providers.JudgeStatus(vendor, a, credentials, said); fault != nil {
+		return plan.Observation{}, fault
+	}
+	return plan.Observation{}, providers.Fault(providers.Rejected, vendor, "the request was refused (%s); check rcpt_ref and the credentials", providers.Quote(said))
+}
+
+func is(message, known string) bool {
+	return strings.EqualFold(strings.Trim(message, " ."), known)
+}
+
+func asList(v any) []any {
+	if list, ok := v.([]any); ok {
+		return list
+	}
+	return []any{v}
+}
+
+func wrong(format string, args ...any) *providers.Error {
+	return providers.Fault(providers.WrongContent, vendor, format, args...)
+}
+
+// derive decides a recipient's outcome: success and failed settle, any other
+// status is pending, and a charge proves nothing.
+func derive(attributes []plan.Attribute, e plan.Evidence) cty.Value {
+	attrs := providers.SeenAttributes(attributes, e.Seen)
+	attrs["charge_mismatch"] = chargeMismatch(e.Seen)
+	v := judge(e).GiveUp(e)
+	if charged := attrs["charged_amount"]; !charged.IsNull() {
+		if d, err := plan.Decimal(charged); err == nil {
+			v.Cost, v.Currency = d, currency
+		}
+	}
+	v.Put(attrs)
+	return cty.ObjectVal(attrs)
+}
+
+func judge(e plan.Evidence) providers.Verdict {
+	if e.NotFound {
+		return providers.Verdict{
+			Outcome: plan.Unknown,
+			Reason:  "GlobFax knows no such recipient: check that rcpt_ref is right, or whether the record was deleted there",
+		}
+	}
+	status, ok := providers.Text(e.Seen, "status")
+	if !ok {
+		return providers.NotReadYet()
+	}
+	switch status {
+	case "success":
+		return providers.Verdict{Outcome: plan.Succeeded, Settled: true, Reason: "the fax was delivered"}
+	case "failed":
+		return providers.Verdict{Outcome: plan.Failed, Settled: true, Reason: failure(e.Seen)}
+	}
+	return providers.Verdict{Outcome: plan.Pending, Reason: fmt.Sprintf("GlobFax reports status %q", status)}
+}
+
+func failure(seen cty.Value) string {
+	reason, _ := providers.Text(seen, "failed_reason")
+	code, _ := providers.Text(seen, "failed_code")
+	switch {
+	case reason != "" && code != "":
+		return fmt.Sprintf("%s (%s)", reason, code)
+	case reason != "":
+		return reason
+	case code != "":
+		return "the fax failed with code " + code
+	}
+	return "the fax failed, and GlobFax gives no reason"
+}
+
+func chargeMismatch(seen cty.Value) cty.Value {
+	price, err1 := plan.Decimal(providers.Attribute(seen, "unit_price", cty.Number))
+	pages, err2 := plan.Decimal(providers.Attribute(seen, "page_count", cty.Number))
+	charged, err3 := plan.Decimal(providers.Attribute(seen, "charged_amount", cty.Number))
+	if err1 != nil || err2 != nil || err3 != nil {
+		return cty.NullVal(cty.Bool)
+	}
+	return cty.BoolVal(plan.MultiplyDecimals(price, pages).Cmp(charged) != 0)
+}
