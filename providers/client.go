@@ -25,7 +25,7 @@ const MaxAnswer = 8 << 20
 
 const (
 	dialTimeout  = 10 * time.Second
-	idleTimeout  = 90 * time.Second
+	idleTimeout  = 45 * time.Second // below the 60 s after which usual servers hang up
 	maxHeader    = 256 << 10
 	dialAttempts = 1                      // further ones, for polls
 	dialWait     = 100 * time.Millisecond // before a further one
@@ -48,6 +48,7 @@ type Client struct {
 	concurrency int
 
 	poll, pull *retryablehttp.Client
+	traced     bool // the transport tells when it has a connection
 	slots      chan struct{}
 	limiter    *rate.Limiter
 	now        func() time.Time
@@ -103,6 +104,8 @@ func NewClient(vendor string, config cty.Value, options Options, secrets ...stri
 			c.limiter = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
 		}
 	}
+	_, usual := options.Transport.(*http.Transport)
+	c.traced = usual || options.Transport == nil
 	c.poll = retrying(transport(options.Transport, c.concurrency, false), dialAttempts)
 	c.pull = retrying(transport(options.Transport, c.concurrency, true), 0)
 	return c, nil
@@ -153,7 +156,7 @@ func retrying(transport http.RoundTripper, further int) *retryablehttp.Client {
 		RetryWaitMax: dialWait,
 		Backoff:      func(least, _ time.Duration, _ int, _ *http.Response) time.Duration { return least },
 		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
-			return err != nil && ctx.Err() == nil && !callOf(ctx).reached.Load(), nil
+			return err != nil && ctx.Err() == nil && !callOf(ctx).mayHaveReached(err), nil
 		},
 		PrepareRetry: func(r *http.Request) error {
 			callOf(r.Context()).prepare(r)
@@ -166,7 +169,19 @@ func retrying(transport http.RoundTripper, further int) *retryablehttp.Client {
 // call is one Request under way.
 type call struct {
 	request Request
+	traced  bool
 	reached atomic.Bool // a connection was made
+}
+
+// mayHaveReached says whether the vendor may have seen a request that ended in
+// err. Of a transport that does not tell when it has a connection, only an
+// error in making one is believed.
+func (c *call) mayHaveReached(err error) bool {
+	if c.traced || c.reached.Load() {
+		return c.reached.Load()
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	return !ok || op.Op != "dial"
 }
 
 type callKey struct{}
@@ -207,7 +222,7 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 	if err := c.limiter.Wait(ctx); err != nil {
 		return Answer{At: c.now()}, c.fault(ctx, "waiting for requests_per_second", err, false)
 	}
-	under := &call{request: request}
+	under := &call{request: request, traced: c.traced}
 	limited, cancel := context.WithTimeout(context.WithValue(ctx, callKey{}, under), c.timeout)
 	defer cancel()
 	limited = httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
@@ -223,7 +238,7 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 
 	response, err := client.Do(&retryablehttp.Request{Request: r})
 	if err != nil {
-		return Answer{At: c.now(), Reached: under.reached.Load()}, c.fault(ctx, "asking", err, false)
+		return Answer{At: c.now(), Reached: under.mayHaveReached(err)}, c.fault(ctx, "asking", err, false)
 	}
 	defer response.Body.Close()
 	answer := Answer{

@@ -26,21 +26,27 @@ func JudgeTransport(vendor string, a Answer) *Error {
 	case !a.Complete:
 		return Fault(WrongContent, vendor, "the answer was cut off after %d bytes (HTTP %d); it is asked again later", len(a.Body), a.Status)
 	case len(body) > 0 && body[0] == '<':
-		return withStatus(a, Fault(WrongContent, vendor, "the answer is a web page and not JSON (HTTP %d); check that endpoint is the API's address and that no proxy or login page stands in between", a.Status))
+		if fault := judgeKnownStatus(vendor, a); fault != nil {
+			return fault
+		}
+		return Fault(WrongContent, vendor, "the answer is a web page and not JSON (HTTP %d); check that endpoint is the API's address and that no proxy or login page stands in between", a.Status)
 	case len(body) == 0:
-		return withStatus(a, Fault(WrongContent, vendor, "the answer is empty (HTTP %d); check that endpoint is the API's address", a.Status))
+		if fault := judgeKnownStatus(vendor, a); fault != nil {
+			return fault
+		}
+		return Fault(WrongContent, vendor, "the answer is empty (HTTP %d); check that endpoint is the API's address", a.Status)
 	}
 	return nil
 }
 
-// withStatus lets an HTTP status that says why decide the kind of a fault, for
-// a gateway's 503 is a web page too.
-func withStatus(a Answer, fault *Error) *Error {
-	if kind, ok := kindOfStatus(a.Status); ok {
-		fault.Kind = kind
-		fault.RetryAfter = a.RetryAfter
+// judgeKnownStatus lets an HTTP status that says why decide, for a gateway's 503
+// is a web page too.
+func judgeKnownStatus(vendor string, a Answer) *Error {
+	_, known := kindOfStatus(a.Status)
+	if !known && (a.Status < 300 || a.Status >= 400) {
+		return nil
 	}
-	return fault
+	return JudgeStatus(vendor, a, "the provider's credentials", "")
 }
 
 func kindOfStatus(status int) (Kind, bool) {

@@ -36,8 +36,8 @@ var channels = [...]channel{
 
 // derive decides an order's outcome by matched and, while nobody has entered
 // the right code, by the time for which the code is valid.
-func derive(e plan.Evidence) cty.Value {
-	attrs := providers.SeenAttributes(attributes(), e.Seen)
+func derive(attributes []plan.Attribute, e plan.Evidence) cty.Value {
+	attrs := providers.SeenAttributes(attributes, e.Seen)
 	v := judge(e).GiveUp(e)
 	v.Cost, v.Currency = cost(e.Seen)
 	v.Put(attrs)

@@ -91,18 +91,9 @@ func (s *scanner) reportSet(l *layout) bool {
 	if s.take(']') {
 		return true
 	}
-	for {
+	for mended := 0; ; {
 		s.space()
-		start := s.at
-		text, ok := s.value()
-		if !ok || !json.Valid(text) {
-			// Quotes that are not escaped put the brackets out of step: look for where
-			// the next report seems to begin.
-			s.at = start
-			if mended, found := s.resync(); found {
-				text, ok = mended, true
-			}
-		}
+		text, ok := s.report(&mended)
 		if !ok {
 			return false
 		}
@@ -115,6 +106,29 @@ func (s *scanner) reportSet(l *layout) bool {
 			return false
 		}
 	}
+}
+
+// maxMended bounds how many broken reports of a page are looked into, for each
+// takes a walk to the end of the page.
+const maxMended = 2 * maxLimit
+
+// report walks over one report. Quotes that are not escaped put the brackets
+// out of step: then it ends where the next report seems to begin, if that is
+// sooner.
+func (s *scanner) report(mended *int) (text []byte, ok bool) {
+	start := s.at
+	text, ok = s.value()
+	if len(text) == 0 || text[0] != '{' || ok && json.Valid(text) || *mended == maxMended {
+		return text, ok
+	}
+	*mended++
+	end := s.at
+	s.at = start
+	if sooner, found := s.resync(); found && (!ok || s.at < end) {
+		return sooner, true
+	}
+	s.at = end
+	return text, ok
 }
 
 // resync ends a report that is no JSON before the next text that looks like the

@@ -1,113 +1,14 @@
 package providers
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"reflect"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/cockroachdb/apd/v3"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
 )
-
-// Decode reads one JSON value, numbers as json.Number. Repeated names the
-// fields that one object holds twice with different values: such an object
-// means nothing certain, for readers disagree about which one counts.
-func Decode(body []byte) (value any, repeated []string, err error) {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // a byte order mark is no content
-	value, err = plan.DecodeJSON(body)
-	if err != nil {
-		return nil, nil, err
-	}
-	// Every member has one colon outside strings, so the members that Go's
-	// decoder dropped show in a count, without a second decoding.
-	if countColons(body) != countMembers(value) {
-		repeated = repeatedFields(body)
-	}
-	return value, repeated, nil
-}
-
-func countColons(body []byte) int {
-	n, quoted := 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case c == ':' && !quoted:
-			n++
-		}
-	}
-	return n
-}
-
-func countMembers(value any) int {
-	n := 0
-	switch v := value.(type) {
-	case map[string]any:
-		n = len(v)
-		for _, e := range v {
-			n += countMembers(e)
-		}
-	case []any:
-		for _, e := range v {
-			n += countMembers(e)
-		}
-	}
-	return n
-}
-
-// repeatedFields walks valid JSON by its tokens and names what is repeated
-// with another value.
-func repeatedFields(body []byte) []string {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	found := make(map[string]bool)
-	var walk func() any
-	walk = func() any {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil
-		}
-		switch token {
-		case json.Delim('{'):
-			object := make(map[string]any)
-			for decoder.More() {
-				name, _ := decoder.Token()
-				key, ok := name.(string)
-				if !ok {
-					return nil
-				}
-				value := walk()
-				if before, twice := object[key]; twice && !reflect.DeepEqual(before, value) {
-					found[key] = true
-				}
-				object[key] = value
-			}
-			_, _ = decoder.Token()
-			return object
-		case json.Delim('['):
-			list := []any{}
-			for decoder.More() {
-				list = append(list, walk())
-			}
-			_, _ = decoder.Token()
-			return list
-		}
-		return token
-	}
-	walk()
-	return slices.Sorted(maps.Keys(found))
-}
 
 // Fields reads an object of a vendor field by field, tolerant of the forms that
 // vendors mix (5 and "5"), and keeps what nobody asked for.
@@ -308,75 +209,6 @@ func tame(v any, depth int) any {
 		return tamed
 	}
 	return v
-}
-
-func jsonText(v any) string { return string(CanonicalJSON(v)) }
-
-// CanonicalJSON writes decoded JSON with its fields in order, without spaces,
-// numbers digit for digit as they were.
-func CanonicalJSON(v any) []byte {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil { // cannot be for decoded JSON
-		return []byte("null")
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
-}
-
-// The bounds of a number that is taken as one: beyond any amount or count.
-const (
-	maxDigits   = 64
-	maxExponent = 64
-)
-
-// NumberOf takes decoded JSON as a number: a number, or one in a string, of at
-// most 64 characters and an exponent of at most 64.
-func NumberOf(v any) (json.Number, bool) {
-	text, ok := textOf(v)
-	if !ok || text == "" || len(text) > maxDigits || !json.Valid([]byte(text)) {
-		return "", false
-	}
-	if c := text[0]; c != '-' && (c < '0' || c > '9') {
-		return "", false
-	}
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		exponent, err := strconv.Atoi(text[i+1:])
-		if err != nil || exponent > maxExponent || exponent < -maxExponent {
-			return "", false
-		}
-	}
-	return json.Number(strings.TrimSpace(text)), true
-}
-
-// DecimalOf takes decoded JSON as an exact decimal.
-func DecimalOf(v any) (*apd.Decimal, error) {
-	n, ok := NumberOf(v)
-	if !ok {
-		return nil, errors.New("not a decimal number")
-	}
-	d, _, err := apd.NewFromString(string(n))
-	if err != nil || d.Form != apd.Finite {
-		return nil, errors.New("not a decimal number")
-	}
-	return d, nil
-}
-
-// IntOf takes decoded JSON as a whole number: 5, "5", 5.0 and 5e0 are the same.
-func IntOf(v any) (int64, bool) {
-	text, ok := textOf(v)
-	if !ok {
-		return 0, false
-	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return n, true
-	}
-	d, err := DecimalOf(v)
-	if err != nil {
-		return 0, false
-	}
-	n, err := d.Int64()
-	return n, err == nil
 }
 
 // StringValue is a string that may not be there, as Text and Time return it.
