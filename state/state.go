@@ -22,6 +22,16 @@ var (
 	ErrNoState = errors.New("no state yet")
 	// ErrNewer: the database was written by a newer Waybill.
 	ErrNewer = errors.New("the state was written by a newer version of Waybill")
+	// ErrFull: there is no room on the disk. The store works on once there is.
+	ErrFull = errors.New("no room for the state")
+	// ErrBusy: another program holds the database for longer than we wait.
+	ErrBusy = errors.New("the state is held by another program")
+	// ErrCorrupt: what is there is damaged, or no state at all.
+	ErrCorrupt = errors.New("the state is damaged")
+	// ErrDenied: this user may not read or write there.
+	ErrDenied = errors.New("the state may not be opened")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("the state is closed")
 )
 
 // Store is a state open for writing, by its one writer.

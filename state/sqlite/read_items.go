@@ -1,0 +1,190 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// The columns of an item, in the order in which item reads them. Texts that
+// become bytes are cast, which spares a copy.
+const (
+	declaredColumns = `i.id, i.block, i.key, i.scope, i.identity, CAST(i.args AS BLOB), i.file, i.line, i.revision, i.tracked_at, i.forgotten_at,
+		r.outcome, r.settled, r.not_found, r.first_read_at, r.read_at, r.observed_at, r.due, r.failures, r.unchanged, r.last_error,
+		r.body_digest, r.raw, r.pull_success_at, r.pulled_total, r.loss_windows`
+	itemColumns = declaredColumns + `, CAST(o.seen AS BLOB), CAST(o."values" AS BLOB), CAST(o.expectations AS BLOB)`
+	itemTables  = ` JOIN reads r ON r.item = i.id JOIN observed o ON o.item = i.id `
+)
+
+// itemsShape is what a filter asks for; there is a query for each.
+type itemsShape struct{ typ, name, unsettled, forgotten, declared bool }
+
+var itemsQueries = makeItemsQueries()
+
+func makeItemsQueries() map[itemsShape]*query {
+	both := []bool{false, true}
+	queries := make(map[itemsShape]*query)
+	for _, typ := range both {
+		for _, name := range both {
+			for _, unsettled := range both {
+				for _, forgotten := range both {
+					for _, declared := range both {
+						s := itemsShape{typ, name, unsettled, forgotten, declared}
+						queries[s] = &query{"items", s.text()}
+					}
+				}
+			}
+		}
+	}
+	return queries
+}
+
+// text is the query. The joins are CROSS to keep their order. That of tracked
+// items is the order of addresses by the index, so that nothing is sorted;
+// forgotten ones, of which there is no such index, are.
+func (s itemsShape) text() string {
+	var b strings.Builder
+	b.WriteString("SELECT ")
+	if s.declared {
+		b.WriteString(declaredColumns)
+	} else {
+		b.WriteString(itemColumns)
+	}
+	if s.forgotten {
+		b.WriteString(" FROM items i INDEXED BY items_forgotten CROSS JOIN blocks b ON b.id = i.block")
+	} else {
+		b.WriteString(" FROM blocks b CROSS JOIN items i ON i.block = b.id")
+	}
+	b.WriteString(" CROSS JOIN reads r ON r.item = i.id")
+	if !s.declared {
+		b.WriteString(" CROSS JOIN observed o ON o.item = i.id")
+	}
+	if s.forgotten {
+		b.WriteString(" WHERE i.forgotten_at IS NOT NULL")
+	} else {
+		b.WriteString(" WHERE i.forgotten_at IS NULL")
+	}
+	if s.unsettled {
+		b.WriteString(" AND r.settled = 0")
+	}
+	if s.typ {
+		b.WriteString(" AND b.type = ?1")
+	}
+	if s.name {
+		b.WriteString(" AND b.name = ?2")
+	}
+	b.WriteString(" ORDER BY b.type, b.name, i.key")
+	if s.forgotten {
+		b.WriteString(", i.id")
+	}
+	return b.String()
+}
+
+// Items yields items in the order of their addresses.
+func (r *Reader) Items(ctx context.Context, f state.ItemFilter) iter.Seq2[*plan.Item, error] {
+	shape := itemsShape{typ: f.Type != "", name: f.Type != "" && f.Name != "", unsettled: f.Unsettled, forgotten: f.Forgotten, declared: f.Declared}
+	var args []any
+	if shape.typ {
+		args = append(args, f.Type)
+	}
+	if shape.name {
+		args = append(args, f.Name)
+	}
+	decode := fullItem
+	if f.Declared {
+		decode = declaredItem
+	}
+	return stream(ctx, r, itemsQueries[shape], decode, args...)
+}
+
+var (
+	selectItem = &query{"item", `SELECT ` + itemColumns + ` FROM blocks b JOIN items i ON i.block = b.id` + itemTables +
+		`WHERE b.type = ?1 AND b.name = ?2 AND i.key = ?3 AND i.forgotten_at IS NULL`}
+	selectItems = &query{"items by id", `SELECT ` + itemColumns + ` FROM json_each(?1) j CROSS JOIN items i ON i.id = j.value` + itemTables}
+
+	selectForgotten = &query{"forgotten item", `SELECT ` + itemColumns + ` FROM scopes s JOIN items i ON i.scope = s.id` + itemTables +
+		`WHERE s.type = ?1 AND s.account = ?2 AND i.identity = ?3 AND i.forgotten_at IS NOT NULL
+		ORDER BY i.forgotten_at DESC, i.id DESC LIMIT 1`}
+	selectSchedule = &query{"schedule", `SELECT item, scope, due, settled FROM reads WHERE tracked = 1`}
+)
+
+// Item returns the tracked item at an address.
+func (r *Reader) Item(ctx context.Context, a plan.Address) (*plan.Item, error) {
+	return r.oneItem(ctx, a.String(), selectItem, a.Type, a.Name, keyArg(a.Key))
+}
+
+// ForgottenItem returns the item of that identity that was forgotten last.
+func (r *Reader) ForgottenItem(ctx context.Context, typ, account, identity string) (*plan.Item, error) {
+	return r.oneItem(ctx, fmt.Sprintf("forgotten %s at %s", typ, account), selectForgotten, typ, account, identity)
+}
+
+func (r *Reader) oneItem(ctx context.Context, what string, q *query, args ...any) (*plan.Item, error) {
+	for item, err := range stream(ctx, r, q, fullItem, args...) {
+		return item, err
+	}
+	return nil, fmt.Errorf("%s: %w", what, state.ErrNotFound)
+}
+
+// ItemsByID returns the items of those ids, tracked or forgotten.
+func (r *Reader) ItemsByID(ctx context.Context, ids []int64) ([]*plan.Item, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("ids of items: %w", err)
+	}
+	return gather(stream(ctx, r, selectItems, fullItem, string(list)))
+}
+
+// Schedule yields what an agent must remember of every tracked item.
+func (r *Reader) Schedule(ctx context.Context) iter.Seq2[state.Slot, error] {
+	return stream(ctx, r, selectSchedule, func(v *view, s *stmt) (state.Slot, error) {
+		typ, account, err := v.scope(s.int(1))
+		return state.Slot{ItemID: s.int(0), Type: typ, Account: account, Due: s.time(2), Settled: s.bool(3)}, err
+	})
+}
+
+// declaredItem reads the columns of declaredColumns.
+func declaredItem(v *view, s *stmt) (*plan.Item, error) {
+	i := &plan.Item{
+		ID: s.int(0), Identity: s.text(4), Args: s.bytes(5), TrackedAt: s.time(9), ForgottenAt: s.time(10),
+		Outcome: s.outcome(11), Settled: s.bool(12), NotFound: s.bool(13),
+		FirstReadAt: s.time(14), ReadAt: s.time(15), ObservedAt: s.time(16), Due: s.time(17),
+		Failures: int(s.int(18)), Unchanged: int(s.int(19)), LastError: s.text(20), BodyDigest: s.bytes(21), RawID: s.int(22),
+		Pulls: plan.PullTally{LastSuccessAt: s.time(23), PulledTotal: s.int(24), LossWindows: s.int(25)},
+	}
+	i.Origin.Line = int(s.int(7))
+	var err error
+	if i.Address, err = v.address(s.int(1), s.key(2)); err != nil {
+		return nil, err
+	}
+	if _, i.Account, err = v.scope(s.int(3)); err != nil {
+		return nil, err
+	}
+	if i.Origin.File, err = v.word(s.int(6)); err != nil {
+		return nil, err
+	}
+	i.Revision, err = v.word(s.int(8))
+	return i, err
+}
+
+// fullItem reads the columns of itemColumns.
+func fullItem(v *view, s *stmt) (*plan.Item, error) {
+	i, err := declaredItem(v, s)
+	if err != nil {
+		return nil, err
+	}
+	i.Seen, i.Values = s.bytes(26), s.bytes(27)
+	if text := s.bytes(28); len(text) > 0 {
+		if err := json.Unmarshal(text, &i.Expectations); err != nil {
+			return nil, fmt.Errorf("state %s: expectations of %s: %w", v.path, i.Address, err)
+		}
+	}
+	return i, nil
+}

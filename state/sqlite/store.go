@@ -1,0 +1,243 @@
+// Package sqlite keeps Waybill's state in one SQLite file: one writer that
+// groups commits, any number of readers beside it in any process.
+//
+// Beside the database waybill.db stand waybill.db-wal and waybill.db-shm, which
+// SQLite keeps, and waybill.db.lock, which names the writer.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/waybill-dev/waybill/state"
+)
+
+// Options are what a program may give a state. The zero value serves.
+type Options struct {
+	// Log is told what an operator may want to know; nil: nothing is.
+	Log *slog.Logger
+	// Fault, when set, is called before each call into the database with the
+	// name of what it is about to do, from many goroutines; an error is taken for
+	// the database's own (such as a sqlite3.Error). For tests of faults.
+	Fault func(op string) error
+}
+
+// Store is a state open for writing. A batch that was handed to Commit must not
+// be changed any more, not even when Commit was cancelled.
+type Store struct {
+	*Reader
+	lock *os.File
+	log  *slog.Logger
+
+	queue   chan *request
+	gate    sync.RWMutex // held to close the queue
+	shut    bool
+	stopped chan struct{} // closed when the writer has ended
+	end     error         // of the writer's connection, read after stopped
+
+	itemID, rawID atomic.Int64
+}
+
+var _ state.Store = (*Store)(nil)
+
+// Open opens the state at path for writing, makes it when there is none, and
+// brings an older schema to the newest. It returns a *state.LockedError while
+// another process writes there.
+func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("path of the state: %w", err)
+	}
+	log := opts.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	lock, err := takeLock(path, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, dropLock(lock))
+		}
+	}()
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	c, err := connect(path, writing, opts.Fault)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	if err := c.migrate(); err != nil {
+		return nil, err
+	}
+	// The files of the write-ahead log stay when the last connection closes, so
+	// that readers, who may not create any, find them.
+	if err := c.db.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1); err != nil {
+		return nil, explain(path, "keeping the write-ahead log", err)
+	}
+	w, err := newWriter(c)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := newReader(path, reading, opts.Fault)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{Reader: reader, lock: lock, log: log, queue: make(chan *request, maxGroup), stopped: make(chan struct{})}
+	s.itemID.Store(w.lastItem)
+	s.rawID.Store(w.lastRaw)
+	go s.write(w)
+	return s, nil
+}
+
+// create makes an empty database file that only its owner may read; SQLite
+// gives the files beside it the same mode.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("new state: %w", err)
+	}
+	return nil
+}
+
+// syncDir makes a new file's name durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// NewItemID gives an identifier that no item in this state has had.
+func (s *Store) NewItemID() int64 { return s.itemID.Add(1) }
+
+// NewRawID gives an identifier that no raw in this state has had.
+func (s *Store) NewRawID() int64 { return s.rawID.Add(1) }
+
+// Commit makes the batch durable, or nothing of it.
+func (s *Store) Commit(ctx context.Context, batch *state.Batch) error {
+	r, err := s.Reader.packer.prepare(batch)
+	if err != nil {
+		return fmt.Errorf("state %s: %w", s.path, err)
+	}
+	if err := s.enqueue(ctx, r); err != nil {
+		return err
+	}
+	select {
+	case out := <-r.done:
+		if out.err == nil {
+			batch.NewRecords = out.newRecords
+		}
+		return out.err
+	case <-ctx.Done():
+		return fmt.Errorf("state %s: commit not waited for: %w", s.path, context.Cause(ctx))
+	}
+}
+
+func (s *Store) enqueue(ctx context.Context, r *request) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.shut {
+		return fmt.Errorf("state %s: %w", s.path, state.ErrClosed)
+	}
+	select {
+	case s.queue <- r:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("state %s: commit not begun: %w", s.path, context.Cause(ctx))
+	}
+}
+
+// Close carries out what was handed to Commit, closes the database and lets go
+// of the lock.
+func (s *Store) Close() error {
+	s.gate.Lock()
+	if s.shut {
+		s.gate.Unlock()
+		return nil
+	}
+	s.shut = true
+	close(s.queue)
+	s.gate.Unlock()
+	<-s.stopped
+	return errors.Join(s.Reader.Close(), s.end, dropLock(s.lock))
+}
+
+// The bounds of one transaction. What waits beyond them goes into the next.
+const (
+	maxGroup = 1024   // batches
+	maxRows  = 50_000 // rows, unless one batch has more
+)
+
+// slowCommit is how long a transaction of ordinary size may take before the log
+// tells of it.
+const slowCommit = 2 * time.Second
+
+// write is the one writer: it takes what waits, in order, into one transaction.
+func (s *Store) write(w *writer) {
+	defer close(s.stopped)
+	group := make([]*request, 0, maxGroup)
+	var held *request // did not fit into the last group
+	for {
+		group = group[:0]
+		rows := 0
+		if held != nil {
+			group, rows, held = append(group, held), held.rows, nil
+		} else if r, ok := <-s.queue; ok {
+			group, rows = append(group, r), r.rows
+		} else {
+			break
+		}
+	gather:
+		for len(group) < maxGroup {
+			select {
+			case r, ok := <-s.queue:
+				if !ok {
+					break gather
+				}
+				if rows+r.rows > maxRows {
+					held = r
+					break gather
+				}
+				group, rows = append(group, r), rows+r.rows
+			default:
+				break gather
+			}
+		}
+		start := time.Now()
+		w.carryOut(group)
+		if took := time.Since(start); took > slowCommit && rows < maxRows {
+			s.log.Warn("slow commit to the state", "took", took, "batches", len(group), "rows", rows)
+		}
+		clear(group)
+	}
+	if err := w.settle(); err != nil {
+		s.log.Debug("write-ahead log kept", "err", err)
+	}
+	s.end = w.c.close()
+}

@@ -1,0 +1,136 @@
+package sqlite
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+var (
+	selectSame = &query{"records of a key", `SELECT id, digest, event_at, subject, conflict, quarantined IS NOT NULL
+		FROM records WHERE scope = ?1 AND key = ?2`}
+	selectSameContent = &query{"records of a content", `SELECT id, digest, event_at, subject, conflict, quarantined IS NOT NULL
+		FROM records WHERE scope = ?1 AND key = '' AND digest = ?2`}
+	insertRecord = &query{"record", `INSERT INTO records (id, scope, key, digest, subject, outcome, code, amount, currency, parts,
+			event_at, received_at, conflict, quarantined, raw, attributes)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`}
+	updateConflict = &query{"record in conflict", `UPDATE records SET conflict = 1 WHERE id = ?1`}
+	selectSubject  = &query{"subject", `SELECT id FROM subjects WHERE scope = ?1 AND identity = ?2`}
+	insertSubject  = &query{"new subject", `INSERT INTO subjects (scope, identity, item, mark, folder, folded_to, records)
+		SELECT ?1, ?2, item, 0, item, 0, 0
+		FROM (SELECT (SELECT id FROM items WHERE scope = ?1 AND identity = ?2 AND forgotten_at IS NULL) AS item) RETURNING id`}
+)
+
+// kept is a record of the same key that is there already.
+type kept struct {
+	id, subject int64
+	event       time.Time
+}
+
+// writeRecords stores each record once and decides which of a key counts.
+func (w *writer) writeRecords(r *request) error {
+	for i := range r.batch.Records {
+		isNew, err := w.writeRecord(&r.batch.Records[i])
+		if err != nil {
+			return err
+		}
+		if isNew {
+			r.newRecords++
+		}
+	}
+	return nil
+}
+
+func (w *writer) writeRecord(r *plan.Record) (isNew bool, err error) {
+	scope, err := w.scope(r.Type, r.Account)
+	if err != nil {
+		return false, err
+	}
+	counting, duplicate, err := w.ofSameKey(scope, r)
+	if err != nil || duplicate {
+		return false, err
+	}
+	subject, err := w.subject(scope, r.Identity)
+	if err != nil {
+		return false, err
+	}
+	number, err := outcomeArg(r.Outcome)
+	if err != nil {
+		return false, err
+	}
+	w.lastRec++
+	id := w.lastRec
+
+	// Of the contents of one key the latest event counts, else the first. One
+	// that nobody understands takes no part in it.
+	conflict := false
+	if counting.id != 0 && r.Quarantined == "" {
+		if conflict = !r.EventTime.After(counting.event); !conflict {
+			if err := w.c.exec(updateConflict, counting.id); err != nil {
+				return false, err
+			}
+			w.mark(counting.subject, id, 0)
+		}
+	}
+	var amount any
+	if r.Amount != nil {
+		amount = r.Amount.String()
+	}
+	err = w.c.exec(insertRecord, id, scope, r.Key, r.Digest[:], idArg(subject), number, r.Code, amount, r.Currency, r.Parts,
+		timeArg(r.EventTime), timeArg(r.ReceivedAt), boolArg(conflict), textArg(r.Quarantined), idArg(r.RawID), jsonArg(r.Attributes))
+	if err != nil {
+		return false, err
+	}
+	if r.Quarantined == "" {
+		w.mark(subject, id, 1)
+	}
+	return true, nil
+}
+
+// ofSameKey finds the record of r's key that counts now (its id is 0 where
+// there is none), and whether r itself is there already.
+func (w *writer) ofSameKey(scope int64, r *plan.Record) (counting kept, duplicate bool, err error) {
+	visit := func(s *stmt) (bool, error) {
+		if bytes.Equal(s.bytes(1), r.Digest[:]) {
+			duplicate = true
+			return false, nil
+		}
+		if !s.bool(4) && !s.bool(5) {
+			counting = kept{s.int(0), s.int(3), s.time(2)}
+		}
+		return true, nil
+	}
+	if r.Key == "" {
+		err = w.c.each(background, selectSameContent, visit, scope, r.Digest[:])
+	} else {
+		err = w.c.each(background, selectSame, visit, scope, r.Key)
+	}
+	return counting, duplicate, err
+}
+
+// subject is the id of the subject of an identity, 0 where the identity is unknown.
+func (w *writer) subject(scope int64, identity string) (int64, error) {
+	if identity == "" {
+		return 0, nil
+	}
+	k := subjectKey{scope, identity}
+	if id, ok := w.subjects[k]; ok {
+		return id, nil
+	}
+	id, err := w.idOf(selectSubject, insertSubject, scope, identity)
+	if err == nil {
+		w.subjects[k] = id
+		w.peopled[scope] = true
+	}
+	return id, err
+}
+
+// mark remembers that a record changed what a subject comes to.
+func (w *writer) mark(subject, record, count int64) {
+	if subject == 0 {
+		return
+	}
+	m := w.marks[subject]
+	w.marks[subject] = mark{max(m.newest, record), m.count + count}
+}

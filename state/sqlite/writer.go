@@ -1,0 +1,241 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/state"
+)
+
+// request is a batch on its way to the writer, with whatever could be worked
+// out before.
+type request struct {
+	batch   *state.Batch
+	bodies  []body   // of batch.Raws
+	changes []any    // of batch.Events
+	expects []expect // of batch.Items
+	rows    int
+
+	newRecords int
+	done       chan outcome // has room for the one answer
+}
+
+type body struct {
+	stored []byte
+	packed bool
+}
+
+type expect struct {
+	text  any
+	stand standing
+}
+
+type outcome struct {
+	newRecords int
+	err        error
+}
+
+// prepare does the work on a batch that needs no database, on the caller's
+// goroutine: the writer is the one that everybody waits for.
+func (p *packer) prepare(b *state.Batch) (*request, error) {
+	r := &request{batch: b, done: make(chan outcome, 1)}
+	r.rows = 1 + len(b.Raws) + len(b.Derived) + len(b.Intents) + len(b.Concluded) + 3*len(b.Items) + len(b.Touches) +
+		len(b.Records) + len(b.Events) + len(b.LossWindows) + len(b.Notes)
+	if len(b.Raws) > 0 {
+		r.bodies = make([]body, len(b.Raws))
+		for i := range b.Raws {
+			r.bodies[i].stored, r.bodies[i].packed = p.pack(b.Raws[i].Body)
+		}
+	}
+	var err error
+	if len(b.Events) > 0 {
+		r.changes = make([]any, len(b.Events))
+		for i := range b.Events {
+			if r.changes[i], err = changesArg(b.Events[i].Changes); err != nil {
+				return nil, fmt.Errorf("event of %s: %w", b.Events[i].Address, err)
+			}
+		}
+	}
+	if len(b.Items) > 0 {
+		r.expects = make([]expect, len(b.Items))
+		for i := range b.Items {
+			e := &r.expects[i]
+			if e.text, e.stand, err = expectationsArg(b.Items[i].Expectations); err != nil {
+				return nil, fmt.Errorf("item %s: %w", b.Items[i].Address, err)
+			}
+		}
+	}
+	return r, nil
+}
+
+// pair is two texts, or a scope and an identity's text, as a key of a cache.
+type pair struct{ a, b string }
+
+type subjectKey struct {
+	scope    int64
+	identity string
+}
+
+// maxSubjects bounds the cache of subjects.
+const maxSubjects = 100_000
+
+// writer carries out batches on the one connection that writes. One goroutine
+// uses it.
+type writer struct {
+	c *conn
+
+	// What names have which ids: all of the database's, as of the last commit or
+	// this transaction. Emptied when a transaction is rolled back.
+	words    map[string]int64
+	blocks   map[pair]int64
+	scopes   map[pair]int64
+	subjects map[subjectKey]int64
+
+	peopled  map[int64]bool // scopes that have subjects
+	lastItem int64          // no item has a larger id
+	lastRaw  int64          // when the store was opened
+	lastRec  int64          // likewise records and marks
+	lastSeq  int64          // likewise events
+
+	// Of the present transaction, written at its end.
+	marks  map[int64]mark // of subjects
+	serial int64          // by how much to raise it
+}
+
+// mark is what the present transaction's records do to a subject.
+type mark struct {
+	newest int64 // record
+	count  int64 // new records
+}
+
+var (
+	begin      = &query{"begin", "BEGIN IMMEDIATE"}
+	commit     = &query{"commit", "COMMIT"}
+	rollback   = &query{"rollback", "ROLLBACK"}
+	selectLast = &query{"last ids", `SELECT
+		(SELECT coalesce(max(id), 0) FROM items), (SELECT coalesce(max(id), 0) FROM raws),
+		max((SELECT coalesce(max(id), 0) FROM records), (SELECT coalesce(max(mark), 0) FROM subjects)),
+		(SELECT coalesce(max(seq), 0) FROM events)`}
+	selectPeopled = &query{"scopes of records", `SELECT id FROM scopes WHERE EXISTS (SELECT 1 FROM subjects WHERE scope = scopes.id)`}
+	updateMark    = &query{"mark of a subject", `UPDATE subjects SET mark = max(mark, ?2), records = records + ?3 WHERE id = ?1`}
+	updateSerial  = &query{"serial", `UPDATE meta SET serial = serial + ?1`}
+)
+
+func newWriter(c *conn) (*writer, error) {
+	w := &writer{c: c, peopled: make(map[int64]bool)}
+	w.reset()
+	row, _, err := c.one(selectLast)
+	if err != nil {
+		return nil, err
+	}
+	w.lastItem, w.lastRaw, w.lastRec, w.lastSeq = row.int(0), row.int(1), row.int(2), row.int(3)
+	err = c.each(background, selectPeopled, func(s *stmt) (bool, error) {
+		w.peopled[s.int(0)] = true
+		return true, nil
+	})
+	return w, err
+}
+
+// reset forgets what a transaction that is rolled back may have taught.
+func (w *writer) reset() {
+	w.words, w.blocks, w.scopes = make(map[string]int64), make(map[pair]int64), make(map[pair]int64)
+	w.subjects, w.marks = make(map[subjectKey]int64), make(map[int64]mark)
+	w.serial = 0
+}
+
+// carryOut writes the group's batches in one transaction and answers each. When
+// that fails for what is in one of them, each is tried alone, so that one bad
+// batch costs only itself.
+func (w *writer) carryOut(group []*request) {
+	err := w.transact(group)
+	if err != nil && len(group) > 1 && !hopeless(err) {
+		for i := range group {
+			w.carryOut(group[i : i+1])
+		}
+		return
+	}
+	for _, r := range group {
+		r.done <- outcome{r.newRecords, err}
+	}
+}
+
+// hopeless reports whether the trouble is the database's, so that trying again
+// at once would only meet it again. A full disk is not: a small batch may fit
+// where a large one did not.
+func hopeless(err error) bool {
+	return errors.Is(err, state.ErrBusy) || errors.Is(err, state.ErrCorrupt) || errors.Is(err, state.ErrDenied)
+}
+
+func (w *writer) transact(group []*request) (err error) {
+	if !w.c.db.AutoCommit() { // the last rollback went wrong
+		if err := w.c.exec(rollback); err != nil {
+			return err
+		}
+	}
+	if err := w.c.exec(begin); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			if !w.c.db.AutoCommit() { // SQLite rolls back by itself when it must
+				w.c.exec(rollback) // tried again before the next transaction
+			}
+			w.reset()
+		}
+	}()
+	for _, r := range group {
+		if err := w.apply(r); err != nil {
+			return err
+		}
+	}
+	for subject, m := range w.marks {
+		if err := w.c.exec(updateMark, subject, m.newest, m.count); err != nil {
+			return err
+		}
+	}
+	if w.serial > 0 {
+		if err := w.c.exec(updateSerial, w.serial); err != nil {
+			return err
+		}
+	}
+	if err := w.c.exec(commit); err != nil {
+		return err
+	}
+	clear(w.marks)
+	w.serial = 0
+	if len(w.subjects) > maxSubjects {
+		clear(w.subjects)
+	}
+	return nil
+}
+
+// settle moves what the write-ahead log holds into the database before it is
+// closed, as far as readers let it: the file alone is the state then.
+func (w *writer) settle() error {
+	return errors.Join(w.c.script("busy timeout", "PRAGMA busy_timeout = 0"), w.c.script("checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)"))
+}
+
+// apply carries out one batch in the order of its fields.
+func (w *writer) apply(r *request) error {
+	r.newRecords = 0
+	b := r.batch
+	if err := w.writeRaws(r); err != nil {
+		return err
+	}
+	if err := w.writeIntents(b); err != nil {
+		return err
+	}
+	if err := w.writeItems(r); err != nil {
+		return err
+	}
+	if err := w.writeTouches(b.Touches); err != nil {
+		return err
+	}
+	if err := w.writeRecords(r); err != nil {
+		return err
+	}
+	if err := w.writeEvents(r); err != nil {
+		return err
+	}
+	return w.writeRest(b)
+}
