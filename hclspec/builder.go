@@ -1,0 +1,323 @@
+package hclspec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+// The stored forms of the default meta-arguments.
+const (
+	defaultInterval    = "60s"
+	defaultMaxInterval = "15m"
+	defaultGiveUpAfter = "72h"
+)
+
+// builder makes the instances of one block. What does not depend on each or
+// count is worked out once, by prepare; the rest is evaluated for each
+// instance straight from its expressions.
+type builder struct {
+	r         *resource
+	expansion *expansion
+	ctx       *hcl.EvalContext // of the block
+	parts     []*part          // in the order of their names
+	general   bool             // some part needs each or count in a context
+	floor     time.Duration    // the provider's min_interval
+	offset    int              // of the first instance in the wave
+	diags     hcl.Diagnostics
+	// fixed are the values of the constant parts; json their encoding.
+	fixed map[string]cty.Value
+	// skip says that a constant part is mistaken, waits that one is unknown:
+	// no instance can be built, and one is evaluated for its mistakes only.
+	skip, waits bool
+	// judged says that problems which concern constant parts only are told.
+	pollFixed bool
+}
+
+// part is one argument of the instances of a block.
+type part struct {
+	name      string
+	arg       plan.Argument
+	attr      *hcl.Attribute // nil: its default stands
+	from      each           // how to find the value without a context
+	steps     hcl.Traversal  // after each.value
+	constant  bool
+	value     cty.Value // of a constant part
+	json      []byte    // of a constant part
+	nested    []*part   // of poll
+	fallback  cty.Value // where the expression's value is null
+	undefined bool      // null is a mistake
+}
+
+type each uint8
+
+const (
+	byContext each = iota
+	byKey
+	byValue
+)
+
+// prepare evaluates what the instances of a block have in common.
+func (e *Evaluation) prepare(r *resource) *builder {
+	b := &builder{r: r, fixed: map[string]cty.Value{}}
+	expansion, diags := e.expand(r)
+	b.expansion, b.diags = expansion, diags
+	ctx, ctxDiags := e.scope.context(r.refs)
+	if ctxDiags.HasErrors() {
+		b.diags = append(b.diags, ctxDiags...)
+		b.expansion = &expansionFailed
+		return b
+	}
+	b.ctx = ctx
+	var config cty.Value
+	if account := e.c.accountsByName[r.account]; account != nil {
+		config = account.Config
+	}
+	b.floor = minInterval(config)
+	for _, a := range r.typ.Arguments {
+		b.add(b.argument(a, config))
+	}
+	b.addMeta()
+	slices.SortFunc(b.parts, func(x, y *part) int { return strings.Compare(x.name, y.name) })
+	if x := b.expansion; x.deferred || x.failed {
+		b.judgeUnexpanded()
+	}
+	b.judgeExpects(e)
+	return b
+}
+
+// expansionFailed is that of a block that cannot be evaluated at all.
+var expansionFailed = expansion{failed: true}
+
+// minInterval is the floor that a provider's values set; zero where it has none.
+func minInterval(config cty.Value) time.Duration {
+	if config == cty.NilVal || !config.Type().HasAttribute("min_interval") {
+		return 0
+	}
+	v := config.GetAttr("min_interval")
+	if v.Type() != cty.String || !v.IsKnown() || v.IsNull() {
+		return 0
+	}
+	d, err := time.ParseDuration(v.AsString())
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
+// argument is the part of one of the type's own arguments.
+func (b *builder) argument(a plan.Argument, config cty.Value) *part {
+	p := &part{name: a.Name, arg: a, attr: b.r.args[a.Name], fallback: cty.NullVal(a.Type)}
+	if a.Default != cty.NilVal {
+		p.fallback = a.Default
+	}
+	if a.FromProvider && config != cty.NilVal && config.Type().HasAttribute(a.Name) {
+		if v := config.GetAttr(a.Name); !v.IsKnown() || !v.IsNull() {
+			if converted, err := convert.Convert(v, a.Type); err == nil {
+				p.fallback = converted
+			}
+		}
+	}
+	p.undefined = a.Required && p.fallback.IsKnown() && p.fallback.IsNull()
+	return p
+}
+
+// addMeta adds the arguments that Waybill gives every type of a kind.
+func (b *builder) addMeta() {
+	text := func(name string, attr *hcl.Attribute, fallback string) *part {
+		return &part{name: name, attr: attr, arg: plan.Argument{Name: name, Type: cty.String, Duration: true}, fallback: cty.StringVal(fallback)}
+	}
+	flag := func(name string, attr *hcl.Attribute) *part {
+		return &part{name: name, attr: attr, arg: plan.Argument{Name: name, Type: cty.Bool}, fallback: cty.False}
+	}
+	if b.r.typ.Kind == plan.Polled {
+		first := text("interval", b.r.poll["interval"], defaultInterval)
+		if b.floor > plan.DefaultInterval {
+			first.fallback = cty.StringVal(shortDuration(b.floor))
+		}
+		most := text("max_interval", b.r.poll["max_interval"], defaultMaxInterval)
+		poll := &part{name: "poll", nested: []*part{first, most}, constant: true}
+		for _, p := range poll.nested {
+			b.resolve(p)
+			poll.constant = poll.constant && p.constant
+		}
+		if poll.constant && !b.skip && !b.waits {
+			poll.value, b.diags = b.pollValue(poll, []cty.Value{first.value, most.value}, b.diags)
+			poll.json = b.encode(poll.value)
+			b.fixed["poll"] = poll.value
+		}
+		b.parts = append(b.parts, poll)
+	}
+	if b.r.typ.Kind != plan.Policy {
+		b.add(text("give_up_after", b.r.giveUpAfter, defaultGiveUpAfter))
+	}
+	b.add(flag("suspend", b.r.suspend))
+	b.add(flag("prevent_forget", b.r.preventForget))
+}
+
+// add resolves a part and keeps it.
+func (b *builder) add(p *part) {
+	b.resolve(p)
+	if p.constant && !b.skip && !b.waits {
+		p.json = b.encode(p.value)
+	}
+	if p.constant {
+		b.fixed[p.name] = p.value
+	}
+	b.parts = append(b.parts, p)
+}
+
+// resolve evaluates a part that is the same for all instances, and finds the
+// quickest way to one that is not.
+func (b *builder) resolve(p *part) {
+	if p.attr == nil {
+		p.constant, p.value = true, p.fallback
+		if p.undefined {
+			b.fail(mistake("Missing required argument", fmt.Sprintf("The argument %q is required, but no definition was found.", p.name), b.r.declared.Ptr()))
+		}
+		b.waits = b.waits || !p.value.IsWhollyKnown()
+		return
+	}
+	for _, traversal := range p.attr.Expr.Variables() {
+		if root := traversal.RootName(); root == "each" || root == "count" {
+			b.general = b.general || !p.direct()
+			return
+		}
+	}
+	p.constant = true
+	value, diags := p.attr.Expr.Value(b.ctx)
+	b.diags = append(b.diags, diags...)
+	if diags.HasErrors() {
+		b.skip, p.value = true, cty.UnknownVal(p.arg.Type)
+		return
+	}
+	value, d := p.accept(value)
+	if d != nil {
+		b.fail(d)
+		value = cty.UnknownVal(p.arg.Type)
+	}
+	p.value = value
+	b.waits = b.waits || !value.IsWhollyKnown()
+}
+
+func (b *builder) fail(d *hcl.Diagnostic) {
+	b.skip = true
+	b.diags = append(b.diags, d)
+}
+
+// direct finds out whether the expression is no more than each.key or
+// each.value and steps from it, which need no context.
+func (p *part) direct() bool {
+	traversal, diags := hcl.AbsTraversalForExpr(p.attr.Expr)
+	if diags.HasErrors() || len(traversal) < 2 || traversal.RootName() != "each" {
+		return false
+	}
+	// AbsTraversalForExpr reads a JSON string as a traversal, which as a value it is not.
+	if value, valueDiags := p.attr.Expr.Value(nil); !valueDiags.HasErrors() && value.IsKnown() {
+		return false
+	}
+	attr, ok := traversal[1].(hcl.TraverseAttr)
+	if !ok {
+		return false
+	}
+	switch {
+	case attr.Name == "key" && len(traversal) == 2:
+		p.from = byKey
+	case attr.Name == "value":
+		p.from, p.steps = byValue, traversal[2:]
+	default:
+		return false
+	}
+	return true
+}
+
+// accept brings an argument's value to its type and judges it on its own.
+func (p *part) accept(value cty.Value) (cty.Value, *hcl.Diagnostic) {
+	if value.ContainsMarked() {
+		return value, p.sensitive()
+	}
+	if !value.Type().Equals(p.arg.Type) {
+		converted, err := convert.Convert(value, p.arg.Type)
+		if err != nil {
+			return value, unsuitable(p.attr, conversionText(err, p.arg.Type))
+		}
+		value = converted
+	}
+	if !value.IsKnown() {
+		return value, nil
+	}
+	if value.IsNull() {
+		if p.undefined {
+			return value, mistake("Missing required argument", fmt.Sprintf("The argument %q is required, but its value is null.", p.name), p.attr.Expr.Range().Ptr())
+		}
+		return p.fallback, nil
+	}
+	if p.arg.Duration {
+		if _, why := durationText(value.AsString()); why != "" {
+			return value, mistake("Invalid duration", fmt.Sprintf("The argument %s: %s.", p.name, why), p.attr.Expr.Range().Ptr())
+		}
+	}
+	return value, nil
+}
+
+func (p *part) sensitive() *hcl.Diagnostic {
+	at := p.attr.Expr.Range().Ptr()
+	if p.arg.Identity {
+		return mistake("Sensitive vendor identity", fmt.Sprintf("The argument %s names the vendor's record and is shown wherever the item is, so that its value cannot be sensitive. If it is not a secret, wrap it in nonsensitive().", p.name), at)
+	}
+	return mistake("Sensitive argument", fmt.Sprintf("The argument %s is stored and shown with the item, so that its value cannot be sensitive. If it is not a secret, wrap it in nonsensitive().", p.name), at)
+}
+
+// pollValue makes the poll object and judges its intervals.
+func (b *builder) pollValue(p *part, values []cty.Value, diags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
+	interval, most := values[0], values[1]
+	object := func() cty.Value {
+		return cty.ObjectVal(map[string]cty.Value{"interval": interval, "max_interval": most})
+	}
+	if !interval.IsKnown() || !most.IsKnown() {
+		return object(), diags
+	}
+	first, _ := time.ParseDuration(interval.AsString())
+	last, _ := time.ParseDuration(most.AsString())
+	intervalAttr, mostAttr := p.nested[0].attr, p.nested[1].attr
+	switch {
+	case intervalAttr != nil && first <= 0:
+		return object(), append(diags, mistake("Invalid poll interval", "The interval must be longer than zero.", intervalAttr.Expr.Range().Ptr()))
+	case intervalAttr != nil && first < b.floor:
+		return object(), append(diags, mistake("Invalid poll interval",
+			fmt.Sprintf("The interval %s is below the provider's min_interval of %s, the floor between two reads of one item. Write %s or more, or lower min_interval in the provider block.", interval.AsString(), shortDuration(b.floor), shortDuration(b.floor)), intervalAttr.Expr.Range().Ptr()))
+	case mostAttr != nil && last < first:
+		return object(), append(diags, mistake("Invalid poll interval",
+			fmt.Sprintf("The max_interval %s is below the interval %s: it is what the interval grows to while nothing changes.", most.AsString(), interval.AsString()), mostAttr.Expr.Range().Ptr()))
+	case last < first:
+		most = interval // a long interval without a cap of its own
+	}
+	return object(), diags
+}
+
+// shortDuration is a duration as a user would write it: 72h, not 72h0m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+func (b *builder) encode(value cty.Value) []byte {
+	encoded, err := plan.EncodeValue(value)
+	if err != nil {
+		b.fail(mistake("Invalid argument", sentence(err.Error()), b.r.declared.Ptr()))
+	}
+	return encoded
+}

@@ -1,0 +1,77 @@
+package hclspec
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/gocty"
+)
+
+// onceValue is a value that is worked out once.
+type onceValue struct {
+	once  sync.Once
+	value cty.Value
+	diags hcl.Diagnostics
+}
+
+func (o *onceValue) get(work func() (cty.Value, hcl.Diagnostics)) (cty.Value, hcl.Diagnostics) {
+	o.once.Do(func() { o.value, o.diags = work() })
+	return o.value, o.diags
+}
+
+// constant evaluates an argument that may not refer to anything into a string
+// or bool. An absent argument leaves the target alone.
+func (c *Config) constant(attr *hcl.Attribute, to any) hcl.Diagnostics {
+	if attr == nil {
+		return nil
+	}
+	for _, traversal := range attr.Expr.Variables() {
+		return hcl.Diagnostics{mistake("Variables not allowed", fmt.Sprintf("The argument %s must be written out: it may not refer to anything.", attr.Name), traversal.SourceRange().Ptr())}
+	}
+	value, diags := attr.Expr.Value(nil)
+	if diags.HasErrors() {
+		return diags
+	}
+	want := cty.String
+	if _, ok := to.(*bool); ok {
+		want = cty.Bool
+	}
+	value, err := convert.Convert(value, want)
+	if err != nil || value.IsNull() || !value.IsKnown() {
+		return hcl.Diagnostics{unsuitable(attr, conversionText(err, want))}
+	}
+	if err := gocty.FromCtyValue(value, to); err != nil {
+		return hcl.Diagnostics{unsuitable(attr, err.Error())}
+	}
+	return nil
+}
+
+// unsuitable is the diagnostic of a value of a wrong kind.
+func unsuitable(attr *hcl.Attribute, why string) *hcl.Diagnostic {
+	return mistake("Incorrect attribute value type", fmt.Sprintf("Inappropriate value for attribute %q: %s.", attr.Name, why), attr.Expr.Range().Ptr())
+}
+
+// conversionText says why a value does not have the type that is wanted. It
+// never repeats the value.
+func conversionText(err error, want cty.Type) string {
+	if err == nil {
+		return want.FriendlyNameForConstraint() + " required, not null"
+	}
+	return err.Error()
+}
+
+// durationText judges a duration as a user writes it.
+func durationText(text string) (time.Duration, string) {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, fmt.Sprintf("%q is not a duration; write a number with a unit, such as \"30s\", \"15m\" or \"72h\"", text)
+	case d < 0:
+		return 0, fmt.Sprintf("%q is negative; a duration here counts forward", text)
+	}
+	return d, ""
+}

@@ -1,0 +1,121 @@
+package hclspec
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// Bounds on the shape of a text. The parsers and evaluators recurse, and a
+// text deep enough would exhaust the stack, which nothing can recover from.
+const (
+	maxNesting   = 256   // brackets, braces and templates within each other
+	maxOperators = 10000 // operators, calls and steps of one expression
+	maxJSONText  = 64 << 10
+)
+
+// acceptText takes a byte order mark off and judges the encoding.
+func acceptText(filename string, src []byte) ([]byte, hcl.Diagnostics) {
+	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+	if utf8.Valid(src) {
+		return src, nil
+	}
+	line := 1
+	for rest := src; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size <= 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		rest = rest[size:]
+	}
+	at := hcl.Range{Filename: filename, Start: hcl.Pos{Line: line, Column: 1}, End: hcl.Pos{Line: line, Column: 1}}
+	return nil, hcl.Diagnostics{mistake("Invalid character encoding", fmt.Sprintf("The file %s is not encoded in UTF-8 (line %d). Save it as UTF-8.", filename, line), &at)}
+}
+
+func tooDeep(at hcl.Range) hcl.Diagnostics {
+	return hcl.Diagnostics{mistake("Expression too deep", fmt.Sprintf("Brackets and templates are nested more than %d deep here. Break the expression up with locals.", maxNesting), at.Ptr())}
+}
+
+// checkDepth judges a text in HCL's own syntax before it is parsed.
+func checkDepth(filename string, src []byte) hcl.Diagnostics {
+	tokens, _ := hclsyntax.LexConfig(src, filename, hcl.InitialPos)
+	return checkTokens(tokens)
+}
+
+// checkTemplateDepth judges the text of a template.
+func checkTemplateDepth(filename string, src []byte) hcl.Diagnostics {
+	tokens, _ := hclsyntax.LexTemplate(src, filename, hcl.InitialPos)
+	return checkTokens(tokens)
+}
+
+func checkTokens(tokens hclsyntax.Tokens) hcl.Diagnostics {
+	depth, operators := 0, 0
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc,
+			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			depth++
+			operators++
+			if depth > maxNesting {
+				return tooDeep(t.Range)
+			}
+		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc,
+			hclsyntax.TokenTemplateSeqEnd:
+			depth--
+		case hclsyntax.TokenEqual, hclsyntax.TokenComma:
+			operators = 0
+		case hclsyntax.TokenNewline:
+			if depth <= 1 {
+				operators = 0
+			}
+		case hclsyntax.TokenIdent, hclsyntax.TokenNumberLit, hclsyntax.TokenStringLit, hclsyntax.TokenQuotedLit, hclsyntax.TokenComment:
+		default:
+			operators++
+		}
+		if operators > maxOperators {
+			return hcl.Diagnostics{mistake("Expression too long", fmt.Sprintf("This expression has more than %d operators. Break it up with locals.", maxOperators), t.Range.Ptr())}
+		}
+	}
+	return nil
+}
+
+// checkJSONDepth judges a JSON text before it is parsed: how deep it is, and
+// how long its templates are.
+func checkJSONDepth(filename string, src []byte) hcl.Diagnostics {
+	at := func(offset int) hcl.Range {
+		line := 1 + bytes.Count(src[:offset], []byte("\n"))
+		pos := hcl.Pos{Line: line, Column: 1, Byte: offset}
+		return hcl.Range{Filename: filename, Start: pos, End: pos}
+	}
+	depth := 0
+	for i := 0; i < len(src); i++ {
+		switch src[i] {
+		case '{', '[':
+			if depth++; depth > maxNesting {
+				return tooDeep(at(i))
+			}
+		case '}', ']':
+			depth--
+		case '"':
+			start := i
+			for i++; i < len(src) && src[i] != '"'; i++ {
+				if src[i] == '\\' {
+					i++
+				}
+			}
+			text := src[start:min(i, len(src))]
+			if len(text) > maxJSONText && (bytes.Contains(text, []byte("${")) || bytes.Contains(text, []byte("%{"))) {
+				return hcl.Diagnostics{mistake("Expression too long", fmt.Sprintf("A template in JSON may have at most %d bytes.", maxJSONText), ptr(at(start)))}
+			}
+		}
+	}
+	return nil
+}
+
+func ptr(r hcl.Range) *hcl.Range { return &r }

@@ -1,0 +1,413 @@
+package hclspec
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+// Evaluation walks the resource blocks once, in the order of their references.
+// Between two waves the caller reads the instances of the first, so that the
+// second is evaluated against what was seen. It serves outputs, checks and
+// expectations too. Methods may be called concurrently, except Next.
+type Evaluation struct {
+	c    *Config
+	seen Seen
+
+	mu         sync.Mutex
+	ctx        context.Context
+	next       int // the wave that comes next
+	ended      bool
+	scope      *scope // of the present wave: what was seen of the waves before
+	judging    map[string]judging
+	expansions map[string]*expansion
+	identities *identities
+}
+
+// Wave is what the blocks of one rank ask for.
+type Wave struct {
+	// Blocks are the addresses of this wave's blocks, in order.
+	Blocks []string
+	// Desired are the instances, in the order of their addresses.
+	Desired []plan.Desired
+	// Deferred are the blocks whose for_each or count is unknown: their present
+	// instances stay.
+	Deferred []string
+	// DeferredInstances have an argument that is unknown: one that is tracked
+	// stays as it is, another is not tracked yet.
+	DeferredInstances []plan.Address
+}
+
+// NewEvaluation begins a pass. With seen nil whatever would be observed is
+// unknown, as for validate.
+func (c *Config) NewEvaluation(seen Seen) *Evaluation {
+	e := &Evaluation{c: c, seen: seen, ctx: context.Background(), expansions: map[string]*expansion{}, identities: newIdentities()}
+	e.turn()
+	return e
+}
+
+// turn forgets what was seen, since more has been read by now.
+func (e *Evaluation) turn() {
+	e.scope = newScope(e.c, e.resourceValue)
+	e.judging = map[string]judging{}
+}
+
+// Next evaluates the next wave; nil at the end. With mistakes in a block its
+// instances are missing from the wave, and nothing must be forgotten for it.
+func (e *Evaluation) Next(ctx context.Context) (*Wave, hcl.Diagnostics) {
+	if err := ctx.Err(); err != nil {
+		return nil, hcl.Diagnostics{mistake("Interrupted", sentence(err.Error()), nil)}
+	}
+	_, _ = e.c.Accounts() // provider values are needed here; their mistakes are told there
+	e.mu.Lock()
+	e.ctx = ctx
+	e.turn()
+	first := e.next == 0
+	if e.next >= len(e.c.waves) {
+		e.ended = true
+		e.mu.Unlock()
+		if first || e.seen == nil {
+			return nil, e.c.clean(e.checkLocals())
+		}
+		return nil, nil
+	}
+	blocks := e.c.waves[e.next]
+	e.next++
+	e.mu.Unlock()
+
+	builders := make([]*builder, len(blocks))
+	e.parallel(len(blocks), func(i int) { builders[i] = e.prepare(blocks[i]) })
+	var diags hcl.Diagnostics
+	wave := &Wave{}
+	total := 0
+	e.mu.Lock()
+	for i, b := range builders {
+		diags = append(diags, b.diags...)
+		e.expansions[blocks[i].block()] = b.expansion
+		wave.Blocks = append(wave.Blocks, blocks[i].block())
+		if b.expansion.deferred {
+			wave.Deferred = append(wave.Deferred, blocks[i].block())
+		}
+		b.offset = total
+		total += len(b.expansion.keys)
+	}
+	e.mu.Unlock()
+	instances, instanceDiags := e.instances(ctx, builders, total, wave)
+	diags = append(diags, instanceDiags...)
+	if err := ctx.Err(); err != nil {
+		return nil, hcl.Diagnostics{mistake("Interrupted", sentence(err.Error()), nil)}
+	}
+	diags = append(diags, e.identities.add(e.c, instances)...)
+	wave.Desired = instances
+	return wave, e.c.clean(diags)
+}
+
+// checkLocals evaluates the locals that nothing refers to, so that validate
+// tells their mistakes too.
+func (e *Evaluation) checkLocals() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, name := range sortedKeys(e.c.locals) {
+		refs := newReferences()
+		refs.locals[name] = true
+		_, localDiags := e.scope.context(refs)
+		diags = append(diags, localDiags...)
+	}
+	return diags
+}
+
+// workers is how many cores evaluate.
+func (e *Evaluation) workers() int {
+	if e.c.opts.Parallelism > 0 {
+		return e.c.opts.Parallelism
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// parallel calls work for 0 to n-1 on all cores.
+func (e *Evaluation) parallel(n int, work func(int)) {
+	workers := min(e.workers(), n)
+	if workers <= 1 {
+		for i := range n {
+			work(i)
+		}
+		return
+	}
+	var wg sync.WaitGroup
+	next := make(chan int, workers)
+	for range workers {
+		wg.Go(func() {
+			for i := range next {
+				work(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+// resourceValue is a resource as expressions see it: an object without
+// for_each and count, a list with count, a map with for_each. Its instances
+// are those declared; what was not seen of them is unknown.
+func (e *Evaluation) resourceValue(block string) (cty.Value, hcl.Diagnostics) {
+	r := e.c.resources[block]
+	x := e.expansions[block]
+	if x == nil || x.deferred || x.failed || e.seen == nil {
+		return unknownResource(r), nil
+	}
+	seen, err := e.seen.Instances(e.ctx, r.typ.Name, r.name)
+	if err != nil {
+		return unknownResource(r), hcl.Diagnostics{mistake("Unreadable state", fmt.Sprintf("What is known of %s cannot be read: %s.", block, err), r.declared.Ptr())}
+	}
+	instance := func(key plan.Key) cty.Value {
+		if v, ok := seen[key]; ok {
+			return v
+		}
+		return cty.UnknownVal(r.typ.values)
+	}
+	switch {
+	case r.forEach != nil:
+		values := make(map[string]cty.Value, len(x.keys))
+		for _, key := range x.keys {
+			text, _ := key.Text()
+			values[text] = instance(key)
+		}
+		if r.typ.values.HasDynamicTypes() {
+			return cty.ObjectVal(values), nil
+		}
+		if len(values) == 0 {
+			return cty.MapValEmpty(r.typ.values), nil
+		}
+		return cty.MapVal(values), nil
+	case r.count != nil:
+		values := make([]cty.Value, len(x.keys))
+		for i, key := range x.keys {
+			values[i] = instance(key)
+		}
+		if r.typ.values.HasDynamicTypes() {
+			return cty.TupleVal(values), nil
+		}
+		if len(values) == 0 {
+			return cty.ListValEmpty(r.typ.values), nil
+		}
+		return cty.ListVal(values), nil
+	}
+	return instance(plan.NoKey), nil
+}
+
+// unknownResource is a resource of which nothing is known but its shape.
+func unknownResource(r *resource) cty.Value {
+	switch {
+	case r.forEach == nil && r.count == nil:
+		return cty.UnknownVal(r.typ.values)
+	case r.typ.values.HasDynamicTypes():
+		return cty.DynamicVal
+	case r.count != nil:
+		return cty.UnknownVal(cty.List(r.typ.values))
+	}
+	return cty.UnknownVal(cty.Map(r.typ.values))
+}
+
+// Outputs are the values of the output blocks, in the order of their names.
+func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostics) {
+	s := e.present(ctx)
+	var diags hcl.Diagnostics
+	outputs := make([]plan.Output, 0, len(e.c.outputs))
+	for _, name := range sortedKeys(e.c.outputs) {
+		o := e.c.outputs[name]
+		out := plan.Output{Name: name, Description: o.description, Sensitive: o.sensitive}
+		evalCtx, ctxDiags := s.context(o.refs)
+		value, valueDiags := cty.DynamicVal, ctxDiags
+		if !ctxDiags.HasErrors() {
+			value, valueDiags = o.value.Expr.Value(evalCtx)
+		}
+		diags = append(diags, valueDiags...)
+		switch {
+		case valueDiags.HasErrors():
+			continue
+		case o.sensitive:
+			out.Value = cty.NilVal
+		case value.ContainsMarked():
+			diags = append(diags, mistake("Output refers to sensitive values",
+				"To reduce the risk of accidentally exporting sensitive data that was intended to be only internal, Waybill requires that any output containing sensitive data be explicitly marked as sensitive, to confirm your intent.\n\nIf you do intend to export this data, annotate the output value as sensitive by adding the following argument:\n    sensitive = true", o.declared.Ptr()))
+			continue
+		default:
+			out.Value = value
+		}
+		outputs = append(outputs, out)
+	}
+	return outputs, e.c.clean(diags)
+}
+
+// present is a scope over what is seen now, for what is evaluated once.
+func (e *Evaluation) present(ctx context.Context) *scope {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ctx = ctx
+	if !e.ended {
+		e.turn()
+	}
+	return e.scope
+}
+
+// Checks are the results of the check blocks, in the order of their names.
+func (e *Evaluation) Checks(ctx context.Context) ([]plan.Check, hcl.Diagnostics) {
+	s := e.present(ctx)
+	var diags hcl.Diagnostics
+	checks := make([]plan.Check, 0, len(e.c.checks))
+	for _, name := range sortedKeys(e.c.checks) {
+		k := e.c.checks[name]
+		result := plan.Check{Name: name, State: plan.CheckPass}
+		evalCtx, ctxDiags := s.context(k.refs)
+		diags = append(diags, ctxDiags...)
+		if ctxDiags.HasErrors() {
+			result.State = plan.CheckError
+			checks = append(checks, result)
+			continue
+		}
+		for _, r := range k.asserts {
+			outcome := judgeRule(r, evalCtx)
+			diags = append(diags, outcome.diags...)
+			switch {
+			case outcome.erred:
+				result.State = plan.CheckError
+				result.Messages = append(result.Messages, cannotEvaluate("condition", e.c.clean(outcome.diags)))
+			case !outcome.known:
+				if result.State == plan.CheckPass {
+					result.State = plan.CheckUnknown
+				}
+			case !outcome.holds:
+				if result.State != plan.CheckError {
+					result.State = plan.CheckFail
+				}
+				result.Messages = append(result.Messages, redactText(outcome.message, e.c.read.secretTexts()))
+			}
+		}
+		checks = append(checks, result)
+	}
+	return checks, e.c.clean(diags)
+}
+
+// instanceVariables are each and count of one instance.
+func (e *Evaluation) instanceVariables(r *resource, key plan.Key) map[string]cty.Value {
+	variables := map[string]cty.Value{}
+	e.mu.Lock()
+	x := e.expansions[r.block()]
+	e.mu.Unlock()
+	switch {
+	case r.forEach != nil:
+		value := cty.DynamicVal
+		if text, ok := key.Text(); ok && x != nil && !x.deferred && !x.failed {
+			value = x.each(text)
+		}
+		variables["each"] = eachObject(key.Value(), value)
+	case r.count != nil:
+		variables["count"] = cty.ObjectVal(map[string]cty.Value{"index": key.Value()})
+	}
+	return variables
+}
+
+func eachObject(key, value cty.Value) cty.Value {
+	return cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})
+}
+
+// identities finds instances that name the same vendor record.
+type identities struct {
+	first map[string]named // by account, type and identity
+	queue map[string]named // by a policy's queue and identity
+}
+
+type named struct {
+	address plan.Address
+	origin  plan.Origin
+}
+
+func newIdentities() *identities {
+	return &identities{first: map[string]named{}, queue: map[string]named{}}
+}
+
+// add takes the instances of a wave in.
+func (ids *identities) add(c *Config, instances []plan.Desired) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	var b strings.Builder
+	more := 0
+	for i := range instances {
+		d := &instances[i]
+		b.Reset()
+		b.WriteString(d.Account)
+		b.WriteByte(0)
+		b.WriteString(d.Address.Type)
+		b.WriteByte(0)
+		b.WriteString(d.Identity)
+		key := b.String()
+		other, exists := ids.first[key]
+		if !exists {
+			ids.first[key] = named{d.Address, d.Origin}
+			continue
+		}
+		if len(diags) >= 100 {
+			more++
+			continue
+		}
+		r := c.resources[d.Address.Block()]
+		diags = append(diags, mistake("Duplicate vendor record",
+			fmt.Sprintf("Both %s (%s:%d) and %s (%s:%d) name the record %q of account %s. A record is declared once: take one of them out.",
+				other.address, other.origin.File, other.origin.Line, d.Address, d.Origin.File, d.Origin.Line, d.Identity, d.Account), r.declared.Ptr()))
+	}
+	if more > 0 {
+		diags = append(diags, mistake("Duplicate vendor records", fmt.Sprintf("%d more instances name a record that another one names.", more), nil))
+	}
+	return append(diags, ids.addQueues(c, instances)...)
+}
+
+// addQueues judges pull policies of different accounts that drain one queue.
+func (ids *identities) addQueues(c *Config, instances []plan.Desired) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for i := range instances {
+		d := &instances[i]
+		r := c.resources[d.Address.Block()]
+		account := c.accountsByName[d.Account]
+		if r.typ.Kind != plan.Policy || r.typ.schema.Queue == nil || account == nil || !account.Config.IsWhollyKnown() {
+			continue
+		}
+		key := r.typ.schema.Queue(account.Config) + "\x00" + d.Identity
+		other, exists := ids.queue[key]
+		if !exists {
+			ids.queue[key] = named{d.Address, d.Origin}
+			continue
+		}
+		if c.resources[other.address.Block()].account == d.Account {
+			continue // told as a duplicate record already
+		}
+		diags = append(diags, mistake("Duplicate pull policy",
+			fmt.Sprintf("Both %s (%s:%d) and %s (%s:%d) pull the same queue: endpoint, key and project are equal. Each would take reports from the other: take one of them out.",
+				other.address, other.origin.File, other.origin.Line, d.Address, d.Origin.File, d.Origin.Line), r.declared.Ptr()))
+	}
+	return diags
+}
+
+// sortDesired orders instances by address.
+func sortDesired(list []plan.Desired) {
+	less := func(a, b plan.Desired) int {
+		switch {
+		case a.Address.Less(b.Address):
+			return -1
+		case b.Address.Less(a.Address):
+			return 1
+		}
+		return 0
+	}
+	if !slices.IsSortedFunc(list, less) {
+		slices.SortFunc(list, less)
+	}
+}

@@ -1,0 +1,165 @@
+package hclspec
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+// expansion is which instances a resource block has.
+type expansion struct {
+	keys     []plan.Key
+	forEach  cty.Value // of a known for_each, without marks
+	deferred bool      // for_each or count is unknown
+	failed   bool      // for_each or count is mistaken
+}
+
+// each is each.value of an instance; unknown when the block has no such one.
+func (x *expansion) each(key string) cty.Value {
+	ty := x.forEach.Type()
+	switch {
+	case ty.IsSetType():
+		return cty.StringVal(key)
+	case ty.IsObjectType():
+		if ty.HasAttribute(key) {
+			return x.forEach.GetAttr(key)
+		}
+	case ty.IsMapType():
+		if x.forEach.LengthInt() > 0 {
+			index := cty.StringVal(key)
+			if has := x.forEach.HasIndex(index); has.IsKnown() && has.True() {
+				return x.forEach.Index(index)
+			}
+		}
+	}
+	return cty.DynamicVal
+}
+
+// maxCount bounds count: beyond it a number is a slip of the pen.
+const maxCount = 10_000_000
+
+// expand evaluates count or for_each.
+func (e *Evaluation) expand(r *resource) (*expansion, hcl.Diagnostics) {
+	switch {
+	case r.forEach != nil:
+		value, diags := e.scope.evaluate(r.forEach.Expr)
+		if diags.HasErrors() {
+			return &expansion{failed: true}, diags
+		}
+		x, d := expandForEach(value, r.forEach.Expr.Range())
+		if d != nil {
+			diags = append(diags, d)
+		}
+		return x, diags
+	case r.count != nil:
+		value, diags := e.scope.evaluate(r.count.Expr)
+		if diags.HasErrors() {
+			return &expansion{failed: true}, diags
+		}
+		x, d := expandCount(value, r.count.Expr.Range())
+		if d != nil {
+			diags = append(diags, d)
+		}
+		return x, diags
+	}
+	return &expansion{keys: []plan.Key{plan.NoKey}}, nil
+}
+
+func expandForEach(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) {
+	bad := func(detail string) (*expansion, *hcl.Diagnostic) {
+		return &expansion{failed: true}, mistake("Invalid for_each argument", detail, at.Ptr())
+	}
+	unsuitable := `The given "for_each" argument value is unsuitable: `
+	// Only the keys must not be sensitive: each.value may hold a secret.
+	value, marks := value.Unmark()
+	ty := value.Type()
+	switch {
+	case len(marks) > 0 || (ty.IsSetType() && value.ContainsMarked()):
+		return bad("Sensitive values, or values derived from sensitive values, cannot be used as for_each arguments. If used, the sensitive value could be exposed as a resource instance key.")
+	case value.IsNull():
+		return bad(unsuitable + `the given "for_each" argument value is null. A map, or set of strings is allowed.`)
+	case ty == cty.DynamicPseudoType:
+		return &expansion{deferred: true}, nil
+	case !ty.IsMapType() && !ty.IsSetType() && !ty.IsObjectType():
+		return bad(fmt.Sprintf(unsuitable+`the "for_each" argument must be a map, or set of strings, and you have provided a value of type %s.`, ty.FriendlyName()))
+	case ty.IsSetType() && ty.ElementType() != cty.String && ty.ElementType() != cty.DynamicPseudoType:
+		if value.IsKnown() && value.LengthInt() == 0 {
+			break
+		}
+		d := mistake("Invalid for_each set argument", fmt.Sprintf(unsuitable+`"for_each" supports maps and sets of strings, but you have provided a set containing type %s.`, ty.ElementType().FriendlyName()), at.Ptr())
+		return &expansion{failed: true}, d
+	case !value.IsKnown():
+		return &expansion{deferred: true}, nil
+	}
+	x := &expansion{forEach: value}
+	if ty.IsObjectType() {
+		x.keys = make([]plan.Key, 0, len(ty.AttributeTypes()))
+		for name := range ty.AttributeTypes() {
+			x.keys = append(x.keys, plan.StringKey(name))
+		}
+		slices.SortFunc(x.keys, compareKeys)
+		return x, nil
+	}
+	x.keys = make([]plan.Key, 0, value.LengthInt())
+	for it := value.ElementIterator(); it.Next(); {
+		key, _ := it.Element()
+		switch {
+		case !key.IsKnown():
+			return &expansion{deferred: true}, nil
+		case key.IsNull():
+			d := mistake("Invalid for_each set argument", unsuitable+`"for_each" sets must not contain null values.`, at.Ptr())
+			return &expansion{failed: true}, d
+		}
+		x.keys = append(x.keys, plan.StringKey(key.AsString()))
+	}
+	if !slices.IsSortedFunc(x.keys, compareKeys) {
+		slices.SortFunc(x.keys, compareKeys)
+	}
+	return x, nil
+}
+
+func compareKeys(a, b plan.Key) int {
+	x, _ := a.Text()
+	y, _ := b.Text()
+	return strings.Compare(x, y)
+}
+
+func expandCount(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) {
+	bad := func(detail string) (*expansion, *hcl.Diagnostic) {
+		return &expansion{failed: true}, mistake("Invalid count argument", detail, at.Ptr())
+	}
+	if value.ContainsMarked() {
+		return bad("Sensitive values, or values derived from sensitive values, cannot be used as count arguments. If used, the sensitive value could be exposed by revealing the number of instances.")
+	}
+	if value.IsNull() {
+		return bad(`The given "count" argument value is null. An integer is required.`)
+	}
+	value, err := convert.Convert(value, cty.Number)
+	if err != nil {
+		return bad(`The given "count" argument value is unsuitable: ` + err.Error() + ".")
+	}
+	if !value.IsKnown() {
+		return &expansion{deferred: true}, nil
+	}
+	n, accuracy := value.AsBigFloat().Int64()
+	switch {
+	case value.AsBigFloat().Sign() < 0:
+		return bad(`The given "count" argument value is unsuitable: must be greater than or equal to zero.`)
+	case n > maxCount:
+		return bad(fmt.Sprintf(`The given "count" argument value is unsuitable: it must be at most %d.`, maxCount))
+	case accuracy != big.Exact:
+		return bad(`The given "count" argument value is unsuitable: a whole number is required.`)
+	}
+	x := &expansion{keys: make([]plan.Key, n)}
+	for i := range x.keys {
+		x.keys[i] = plan.IntKey(i)
+	}
+	return x, nil
+}

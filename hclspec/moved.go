@@ -1,0 +1,166 @@
+package hclspec
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+func sortByPosition(list []*hcl.Attribute) {
+	sort.SliceStable(list, func(i, j int) bool { return list[i].NameRange.Start.Byte < list[j].NameRange.Start.Byte })
+}
+
+var (
+	movedSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{
+		{Name: "from", Required: true}, {Name: "to", Required: true},
+	}}
+	removedSchema = &hcl.BodySchema{
+		Attributes: []hcl.AttributeSchema{{Name: "from", Required: true}},
+		Blocks:     []hcl.BlockHeaderSchema{{Type: "lifecycle"}},
+	}
+	removedLifecycle = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "destroy"}}}
+)
+
+func (c *Config) decodeMoved(block *hcl.Block) hcl.Diagnostics {
+	content, diags := block.Body.Content(movedSchema)
+	from, to := content.Attributes["from"], content.Attributes["to"]
+	if from == nil || to == nil {
+		return diags
+	}
+	fromAddress, fromDiags := c.address(from.Expr)
+	toAddress, toDiags := c.address(to.Expr)
+	diags = append(append(diags, fromDiags...), toDiags...)
+	if diags.HasErrors() {
+		return diags
+	}
+	c.moves = append(c.moves, move{
+		Move:      plan.Move{From: fromAddress, To: toAddress, Origin: origin(block.DefRange)},
+		fromRange: from.Expr.Range(), toRange: to.Expr.Range(),
+	})
+	return diags
+}
+
+func (c *Config) decodeRemoved(block *hcl.Block) hcl.Diagnostics {
+	content, diags := block.Body.Content(removedSchema)
+	for _, b := range content.Blocks {
+		lifecycle, lifecycleDiags := b.Body.Content(removedLifecycle)
+		diags = append(diags, lifecycleDiags...)
+		destroy := false
+		if attr := lifecycle.Attributes["destroy"]; attr != nil {
+			diags = append(diags, c.constant(attr, &destroy)...)
+			if destroy {
+				diags = append(diags, mistake("Nothing is destroyed",
+					"Waybill forgets what is removed and never touches anything at a vendor. Write destroy = false, or leave the lifecycle block out.", attr.Expr.Range().Ptr()))
+			}
+		}
+	}
+	from := content.Attributes["from"]
+	if from == nil {
+		return diags
+	}
+	address, addressDiags := c.address(from.Expr)
+	diags = append(diags, addressDiags...)
+	if !addressDiags.HasErrors() {
+		c.removals = append(c.removals, removal{address, from.Expr.Range()})
+	}
+	return diags
+}
+
+// address reads the address of a moved or removed block.
+func (c *Config) address(expr hcl.Expression) (plan.Address, hcl.Diagnostics) {
+	traversal, diags := hcl.AbsTraversalForExpr(expr)
+	if diags.HasErrors() {
+		return plan.Address{}, hcl.Diagnostics{badAddress(expr.Range())}
+	}
+	address, ok := plan.AddressOf(traversal)
+	if !ok {
+		return plan.Address{}, hcl.Diagnostics{badAddress(expr.Range())}
+	}
+	if c.types[address.Type] == nil {
+		return address, hcl.Diagnostics{c.unknownType(address.Type, expr.Range())}
+	}
+	return address, nil
+}
+
+func badAddress(at hcl.Range) *hcl.Diagnostic {
+	return mistake("Invalid address", "An address is written without quotes, as type.name, type.name[0] or type.name[\"key\"]: globfax_recipient.invoice[\"INV-1\"].", at.Ptr())
+}
+
+// checkMoves judges moved and removed blocks against what is declared.
+func (c *Config) checkMoves() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	froms, tos := map[plan.Address]move{}, map[plan.Address]move{}
+	for _, m := range c.moves {
+		switch {
+		case m.From == m.To:
+			diags = append(diags, mistake("Redundant move statement", "This statement declares a move to where it comes from: "+m.From.String()+".", m.fromRange.Ptr()))
+			continue
+		case m.From.Type != m.To.Type:
+			diags = append(diags, mistake("Resource type mismatch",
+				fmt.Sprintf("This statement declares a move from %s to %s, which is a resource of a different type.", m.From, m.To), m.toRange.Ptr()))
+			continue
+		}
+		if other, ok := froms[m.From]; ok {
+			diags = append(diags, mistake("Ambiguous move statements",
+				fmt.Sprintf("A statement at %s declared that %s moved to %s, but this statement instead declares that it moved to %s. Each resource can move to only one destination.",
+					place(other.fromRange), m.From, other.To, m.To), m.fromRange.Ptr()))
+			continue
+		}
+		if other, ok := tos[m.To]; ok {
+			diags = append(diags, mistake("Ambiguous move statements",
+				fmt.Sprintf("A statement at %s declared that %s moved to %s, but this statement instead declares that %s moved there. Each resource can have moved from only one source.",
+					place(other.fromRange), other.From, m.To, m.From), m.toRange.Ptr()))
+			continue
+		}
+		froms[m.From], tos[m.To] = m, m
+		if r := c.resources[m.From.Block()]; r != nil && m.From.Key.IsNone() && (m.To.Block() != m.From.Block()) {
+			diags = append(diags, mistake("Moved object still exists",
+				fmt.Sprintf("This statement declares a move from %s, but that resource is still declared at %s. Change the configuration so that this resource is declared as %s instead.",
+					m.From, place(r.declared), m.To), m.fromRange.Ptr()))
+		}
+	}
+	diags = append(diags, moveCycles(c.moves, froms)...)
+	for _, removed := range c.removals {
+		r := c.resources[removed.address.Block()]
+		if r == nil || !removed.address.Key.IsNone() {
+			continue
+		}
+		diags = append(diags, mistake("Removed resource still exists",
+			fmt.Sprintf("This statement declares that %s was removed, but it is still declared at %s. Take the resource block out, or this one.", removed.address, place(r.declared)), removed.declared.Ptr()))
+	}
+	return diags
+}
+
+// moveCycles finds moves that come back to where they began.
+func moveCycles(moves []move, froms map[plan.Address]move) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	inCycle := map[plan.Address]bool{}
+	for _, m := range moves {
+		if m.From == m.To || inCycle[m.From] {
+			continue
+		}
+		members := []string{m.From.String()}
+		seen := map[plan.Address]bool{m.From: true}
+		for at := m.To; ; {
+			if at == m.From {
+				for a := range seen {
+					inCycle[a] = true
+				}
+				diags = append(diags, mistake("Cyclic dependency in move statements",
+					"These moved blocks go round in a circle, so that it cannot be said where anything is: "+listWords(members)+".", m.fromRange.Ptr()))
+				break
+			}
+			next, ok := froms[at]
+			if !ok || seen[at] {
+				break
+			}
+			seen[at] = true
+			members = append(members, at.String())
+			at = next.To
+		}
+	}
+	return diags
+}

@@ -1,0 +1,295 @@
+package hclspec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// order finds cycles among locals and resources, and the waves in which
+// resources are evaluated: each after those that it refers to.
+func (c *Config) order() hcl.Diagnostics {
+	nodes := map[string]*references{}
+	for name, l := range c.locals {
+		nodes["local."+name] = l.refs
+	}
+	for block, r := range c.resources {
+		nodes[block] = r.refs
+	}
+	edges := map[string][]string{}
+	for name, refs := range nodes {
+		for _, to := range refs.names() {
+			if nodes[to] != nil {
+				edges[name] = append(edges[name], to)
+			}
+		}
+	}
+	components := connected(sortedKeys(nodes), edges)
+
+	var diags hcl.Diagnostics
+	wave := map[string]int{}             // of a local: the first wave that may use it
+	for _, members := range components { // what is referred to comes first
+		if len(members) > 1 || slices.Contains(edges[members[0]], members[0]) {
+			diags = append(diags, c.cycleDiagnostic(members, edges))
+			for _, m := range members {
+				if name, ok := strings.CutPrefix(m, "local."); ok && c.locals[name] != nil {
+					c.locals[name].cycle = true
+				} else {
+					c.resources[m].cycle = true
+				}
+			}
+			continue
+		}
+		name := members[0]
+		level := 0
+		for _, to := range edges[name] {
+			if c.resources[to] != nil {
+				level = max(level, wave[to]+1)
+			} else {
+				level = max(level, wave[to])
+			}
+		}
+		wave[name] = level
+		if r := c.resources[name]; r != nil {
+			r.wave = level
+			for len(c.waves) <= level {
+				c.waves = append(c.waves, nil)
+			}
+			c.waves[level] = append(c.waves[level], r)
+		} else {
+			c.locals[strings.TrimPrefix(name, "local.")].dynamic = c.reachesResource(edges[name])
+		}
+	}
+	for _, w := range c.waves {
+		slices.SortFunc(w, func(a, b *resource) int { return strings.Compare(a.block(), b.block()) })
+	}
+	return append(diags, c.checkStaticLocals()...)
+}
+
+// reachesResource reports whether any of the names is a resource or a local
+// that refers to one. The locals among them were judged before.
+func (c *Config) reachesResource(names []string) bool {
+	for _, name := range names {
+		if c.resources[name] != nil {
+			return true
+		}
+		if l := c.locals[strings.TrimPrefix(name, "local.")]; l != nil && l.dynamic {
+			return true
+		}
+	}
+	return false
+}
+
+// names are the locals and resources, as nodes of the graph, in order.
+func (r *references) names() []string {
+	names := make([]string, 0, len(r.locals)+len(r.resources))
+	for name := range r.locals {
+		names = append(names, "local."+name)
+	}
+	for block := range r.resources {
+		names = append(names, block)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// cycleDiagnostic names the members of a cycle in the order in which they
+// refer to each other.
+func (c *Config) cycleDiagnostic(members []string, edges map[string][]string) *hcl.Diagnostic {
+	in := map[string]bool{}
+	for _, m := range members {
+		in[m] = true
+	}
+	slices.Sort(members)
+	path := shortestCycle(members[0], in, edges)
+	described := make([]string, 0, len(path))
+	for _, m := range path {
+		described = append(described, fmt.Sprintf("%s (%s)", m, place(c.rangeOf(m))))
+	}
+	at := c.rangeOf(path[0])
+	if len(path) == 1 {
+		return mistake("Cycle", described[0]+" refers to itself. Break the circle.", at.Ptr())
+	}
+	return mistake("Cycle", fmt.Sprintf("These refer to each other in a circle, so that none can be evaluated first: %s, which refers to %s again. Break the circle at one of them.",
+		strings.Join(described, ", which refers to "), path[0]), at.Ptr())
+}
+
+func (c *Config) rangeOf(node string) hcl.Range {
+	if r := c.resources[node]; r != nil {
+		return r.declared
+	}
+	return c.locals[strings.TrimPrefix(node, "local.")].attr.NameRange
+}
+
+// shortestCycle is a shortest way from a node back to itself.
+func shortestCycle(start string, in map[string]bool, edges map[string][]string) []string {
+	from := map[string]string{}
+	queue := []string{start}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		for _, to := range edges[at] {
+			if to == start {
+				path := []string{at}
+				for at != start {
+					at = from[at]
+					path = append(path, at)
+				}
+				slices.Reverse(path)
+				return path
+			}
+			if _, ok := from[to]; !ok && in[to] {
+				from[to] = at
+				queue = append(queue, to)
+			}
+		}
+	}
+	return []string{start}
+}
+
+// connected are the strongly connected components, each after those that it
+// refers to (Tarjan's algorithm, with a stack of its own: a chain of
+// references may be long).
+func connected(nodes []string, edges map[string][]string) [][]string {
+	type frame struct {
+		node string
+		edge int
+	}
+	index, low := map[string]int{}, map[string]int{}
+	onStack := map[string]bool{}
+	var stack []string
+	var components [][]string
+	for _, root := range nodes {
+		if _, ok := index[root]; ok {
+			continue
+		}
+		calls := []frame{{node: root}}
+		for len(calls) > 0 {
+			f := &calls[len(calls)-1]
+			if f.edge == 0 {
+				index[f.node] = len(index) + 1
+				low[f.node] = index[f.node]
+				stack, onStack[f.node] = append(stack, f.node), true
+			}
+			if f.edge < len(edges[f.node]) {
+				to := edges[f.node][f.edge]
+				f.edge++
+				if _, ok := index[to]; !ok {
+					calls = append(calls, frame{node: to})
+				} else if onStack[to] {
+					low[f.node] = min(low[f.node], index[to])
+				}
+				continue
+			}
+			node := f.node
+			calls = calls[:len(calls)-1]
+			if len(calls) > 0 {
+				parent := calls[len(calls)-1].node
+				low[parent] = min(low[parent], low[node])
+			}
+			if low[node] != index[node] {
+				continue
+			}
+			var component []string
+			for {
+				last := stack[len(stack)-1]
+				stack, onStack[last] = stack[:len(stack)-1], false
+				component = append(component, last)
+				if last == node {
+					break
+				}
+			}
+			components = append(components, component)
+		}
+	}
+	return components
+}
+
+// checkStaticLocals finds locals that reach a resource where none may be
+// referred to.
+func (c *Config) checkStaticLocals() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	judge := func(expr hcl.Expression, what string) {
+		for _, traversal := range expr.Variables() {
+			if traversal.RootName() != "local" || len(traversal) < 2 {
+				continue
+			}
+			attr, ok := traversal[1].(hcl.TraverseAttr)
+			if !ok {
+				continue
+			}
+			if l := c.locals[attr.Name]; l != nil && l.dynamic {
+				diags = append(diags, mistake("Invalid reference", fmt.Sprintf("A %s cannot refer to local.%s, which refers to a resource: it is needed before any resource is read.", what, attr.Name), traversal.SourceRange().Ptr()))
+			}
+		}
+	}
+	for _, name := range sortedKeys(c.providers) {
+		for _, attr := range c.providers[name].attributes() {
+			judge(attr.Expr, "provider configuration")
+		}
+	}
+	for _, name := range sortedKeys(c.variables) {
+		for _, r := range c.variables[name].validations {
+			judge(r.condition, "variable validation")
+			judge(r.message, "variable validation")
+		}
+	}
+	for _, s := range c.settingAttributes() {
+		judge(s.attr.Expr, s.what)
+	}
+	return diags
+}
+
+// Dependents tell, for each resource block, the blocks that refer to it, and
+// "output.x" and "check.y" among them; through locals too. When something
+// recorded changes in a block, these may come to something else.
+func (c *Config) Dependents() map[string][]string {
+	dependents := map[string][]string{}
+	memo := map[string]map[string]bool{}
+	var reach func(refs *references) map[string]bool
+	reach = func(refs *references) map[string]bool {
+		blocks := map[string]bool{}
+		for block := range refs.resources {
+			blocks[block] = true
+		}
+		for name := range refs.locals {
+			l := c.locals[name]
+			if l == nil || l.cycle {
+				continue
+			}
+			known, ok := memo[name]
+			if !ok {
+				known = reach(l.refs)
+				memo[name] = known
+			}
+			for block := range known {
+				blocks[block] = true
+			}
+		}
+		return blocks
+	}
+	add := func(who string, refs ...*references) {
+		for _, r := range refs {
+			for block := range reach(r) {
+				if !slices.Contains(dependents[block], who) {
+					dependents[block] = append(dependents[block], who)
+				}
+			}
+		}
+	}
+	for block, r := range c.resources {
+		add(block, r.refs, r.expectRefs)
+	}
+	for name, o := range c.outputs {
+		add("output."+name, o.refs)
+	}
+	for name, k := range c.checks {
+		add("check."+name, k.refs)
+	}
+	for _, list := range dependents {
+		slices.Sort(list)
+	}
+	return dependents
+}

@@ -1,0 +1,339 @@
+package hclspec
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+// provider is a provider block, or the implied one of a provider that a
+// resource uses without a block.
+type provider struct {
+	schema   *plan.Schema
+	account  string // "itniotech.eu"
+	implied  bool
+	declared hcl.Range
+	suspend  *hcl.Attribute
+	args     map[string]*hcl.Attribute
+	blocks   map[string]*providerBlock
+	refs     *references
+}
+
+// providerBlock is a nested block of a provider block.
+type providerBlock struct {
+	args     map[string]*hcl.Attribute
+	declared hcl.Range
+}
+
+// attributes are all expressions of the block.
+func (p *provider) attributes() []*hcl.Attribute {
+	var list []*hcl.Attribute
+	for _, name := range sortedKeys(p.args) {
+		list = append(list, p.args[name])
+	}
+	for _, name := range sortedKeys(p.blocks) {
+		for _, arg := range sortedKeys(p.blocks[name].args) {
+			list = append(list, p.blocks[name].args[arg])
+		}
+	}
+	if p.suspend != nil {
+		list = append(list, p.suspend)
+	}
+	return list
+}
+
+func argumentSchema(arguments []plan.Argument) *hcl.BodySchema {
+	schema := &hcl.BodySchema{}
+	for _, a := range arguments {
+		// What is required is judged on the value, for the environment and
+		// overrides may give it.
+		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: a.Name})
+	}
+	return schema
+}
+
+func (c *Config) decodeProvider(block *hcl.Block) hcl.Diagnostics {
+	name := block.Labels[0]
+	schema := c.schemas[name]
+	if schema == nil {
+		names := sortedKeys(c.schemas)
+		hint := didYouMean(name, names)
+		if hint == "" {
+			hint = " The providers are " + listWords(names) + "."
+		}
+		return hcl.Diagnostics{mistake("Invalid provider name", fmt.Sprintf("There is no provider %q.%s", name, hint), block.LabelRanges[0].Ptr())}
+	}
+	bodySchema := argumentSchema(schema.Arguments)
+	bodySchema.Attributes = append(bodySchema.Attributes, hcl.AttributeSchema{Name: "alias"}, hcl.AttributeSchema{Name: "suspend"})
+	for _, b := range schema.Blocks {
+		bodySchema.Blocks = append(bodySchema.Blocks, hcl.BlockHeaderSchema{Type: b.Name})
+	}
+	content, diags := block.Body.Content(bodySchema)
+	p := &provider{schema: schema, account: name, declared: block.DefRange, refs: newReferences(),
+		args: content.Attributes, blocks: map[string]*providerBlock{}, suspend: content.Attributes["suspend"]}
+	if attr := content.Attributes["alias"]; attr != nil {
+		var alias string
+		aliasDiags := c.constant(attr, &alias)
+		diags = append(diags, aliasDiags...)
+		if !aliasDiags.HasErrors() && !hclsyntax.ValidIdentifier(alias) {
+			diags = append(diags, mistake("Invalid provider configuration alias", "An alias must be a valid name. Names must start with a letter or underscore and may contain only letters, digits, underscores, and dashes.", attr.Expr.Range().Ptr()))
+		}
+		if alias != "" {
+			p.account += "." + alias
+		}
+	}
+	delete(p.args, "alias")
+	delete(p.args, "suspend")
+	for _, b := range content.Blocks {
+		if other, ok := p.blocks[b.Type]; ok {
+			diags = append(diags, duplicate("Duplicate "+b.Type+" block", "A "+b.Type+" block was already given at %s. Only one is allowed in a provider block.", b.DefRange, other.declared))
+			continue
+		}
+		nested, nestedDiags := b.Body.Content(argumentSchema(blockOf(schema, b.Type).Arguments))
+		diags = append(diags, nestedDiags...)
+		p.blocks[b.Type] = &providerBlock{args: nested.Attributes, declared: b.DefRange}
+	}
+	if other, ok := c.providers[p.account]; ok {
+		if p.account == name {
+			return append(diags, duplicate("Duplicate provider configuration",
+				"A default (non-aliased) provider configuration for \""+name+"\" was already given at %s. If multiple configurations are required, set the \"alias\" argument for alternative configurations.", block.DefRange, other.declared))
+		}
+		return append(diags, duplicate("Duplicate provider configuration",
+			"A provider configuration "+p.account+" was already given at %s. Each configuration of a provider must have its own alias.", block.DefRange, other.declared))
+	}
+	c.providers[p.account] = p
+	return diags
+}
+
+func blockOf(schema *plan.Schema, name string) plan.Block {
+	for _, b := range schema.Blocks {
+		if b.Name == name {
+			return b
+		}
+	}
+	return plan.Block{}
+}
+
+// Accounts are the provider blocks, and an implied one for each provider that
+// a resource uses without a block, in the order of their names. Their values
+// hold credentials: marks are taken off.
+func (c *Config) Accounts() ([]plan.Account, hcl.Diagnostics) {
+	c.accountsOnce.Do(func() {
+		providers := map[string]*provider{}
+		for name, p := range c.providers {
+			providers[name] = p
+		}
+		for _, block := range sortedKeys(c.resources) {
+			r := c.resources[block]
+			if providers[r.account] == nil && !strings.Contains(r.account, ".") {
+				providers[r.account] = &provider{schema: r.typ.schema, account: r.account, implied: true, declared: r.declared,
+					args: map[string]*hcl.Attribute{}, blocks: map[string]*providerBlock{}, refs: newReferences()}
+			}
+		}
+		c.accountsByName = map[string]*plan.Account{}
+		var diags hcl.Diagnostics
+		for _, name := range sortedKeys(providers) {
+			account, accountDiags := c.account(providers[name])
+			diags = append(diags, accountDiags...)
+			c.accounts = append(c.accounts, account)
+		}
+		for i := range c.accounts {
+			c.accountsByName[c.accounts[i].Name] = &c.accounts[i]
+		}
+		c.accountsDiags = c.clean(diags)
+	})
+	return append([]plan.Account(nil), c.accounts...), c.accountsDiags
+}
+
+// account evaluates one provider block.
+func (c *Config) account(p *provider) (plan.Account, hcl.Diagnostics) {
+	overrides := c.opts.Overrides[p.schema.Provider]
+	values := map[string]cty.Value{}
+	var diags hcl.Diagnostics
+	for _, a := range p.schema.Arguments {
+		v, argDiags := c.providerArgument(p, a, p.args[a.Name], override(overrides, a.Name))
+		diags = append(diags, argDiags...)
+		values[a.Name] = v
+	}
+	for _, b := range p.schema.Blocks {
+		v, blockDiags := c.providerBlock(p, b, override(overrides, b.Name))
+		diags = append(diags, blockDiags...)
+		values[b.Name] = v
+	}
+	account := plan.Account{Name: p.account, Provider: p.schema.Provider, Origin: origin(p.declared)}
+	if p.suspend != nil {
+		v, suspendDiags := c.providerArgument(p, plan.Argument{Name: "suspend", Type: cty.Bool, Default: cty.False}, p.suspend, cty.NilVal)
+		diags = append(diags, suspendDiags...)
+		if v.IsKnown() && !v.IsNull() {
+			account.Suspend = v.True()
+		}
+	}
+	account.Config = cty.ObjectVal(values)
+	if p.schema.Check != nil && !diags.HasErrors() {
+		for _, problem := range p.schema.Check(account.Config) {
+			diags = append(diags, mistake(problem.Summary, problem.Detail, p.rangeOf(problem.Argument).Ptr()))
+		}
+	}
+	return account, diags
+}
+
+func override(values map[string]cty.Value, name string) cty.Value {
+	if v, ok := values[name]; ok {
+		return v
+	}
+	return cty.NilVal
+}
+
+// rangeOf is where an argument is written, or the block where it is not.
+func (p *provider) rangeOf(name string) hcl.Range {
+	block, arg, nested := strings.Cut(name, ".")
+	if attr := p.args[name]; attr != nil {
+		return attr.Expr.Range()
+	}
+	if b := p.blocks[block]; b != nil {
+		if attr := b.args[arg]; nested && attr != nil {
+			return attr.Expr.Range()
+		}
+		return b.declared
+	}
+	return p.declared
+}
+
+// providerBlock evaluates a nested block. An absent one is null, unless the
+// environment or an override may fill it.
+func (c *Config) providerBlock(p *provider, b plan.Block, replaced cty.Value) (cty.Value, hcl.Diagnostics) {
+	types := map[string]cty.Type{}
+	fromEnvironment := false
+	for _, a := range b.Arguments {
+		types[a.Name] = a.Type
+		if a.Env != "" {
+			if _, ok := c.opts.Environ(a.Env); ok || a.Required {
+				fromEnvironment = true
+			}
+		}
+	}
+	var overrides map[string]cty.Value
+	if replaced != cty.NilVal && !replaced.IsNull() && replaced.IsKnown() {
+		overrides = replaced.AsValueMap()
+	}
+	block := p.blocks[b.Name]
+	if block == nil {
+		if overrides == nil && !fromEnvironment {
+			return cty.NullVal(cty.Object(types)), nil
+		}
+		block = &providerBlock{args: map[string]*hcl.Attribute{}, declared: p.declared}
+	}
+	var diags hcl.Diagnostics
+	values := map[string]cty.Value{}
+	for _, a := range b.Arguments {
+		v, argDiags := c.providerArgument(p, a, block.args[a.Name], override(overrides, a.Name))
+		diags = append(diags, argDiags...)
+		values[a.Name] = v
+	}
+	return cty.ObjectVal(values), diags
+}
+
+// providerArgument is the value of one argument: what an override says, else
+// the block, the environment, the default. Without a value that is needed it
+// is unknown, and a mistake unless offline.
+func (c *Config) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribute, replaced cty.Value) (cty.Value, hcl.Diagnostics) {
+	unknown := cty.UnknownVal(a.Type)
+	if replaced != cty.NilVal {
+		v, err := convert.Convert(replaced, a.Type)
+		if err != nil {
+			return unknown, hcl.Diagnostics{mistake("Invalid provider argument", fmt.Sprintf("The value that replaces %s of provider %q is not suitable: %s.", a.Name, p.account, err), nil)}
+		}
+		c.noteSecret(a, v)
+		return v, nil
+	}
+	value := cty.NullVal(a.Type)
+	if attr != nil {
+		v, diags := c.staticScope().evaluate(attr.Expr)
+		if diags.HasErrors() {
+			return unknown, c.nameProvider(diags, p, a)
+		}
+		v, err := convert.Convert(v, a.Type)
+		if err != nil {
+			return unknown, hcl.Diagnostics{unsuitable(attr, conversionText(err, a.Type))}
+		}
+		if v.ContainsMarked() {
+			collectSecrets(v, c.read.secret)
+		}
+		value, _ = v.UnmarkDeep()
+	}
+	if value.IsKnown() && value.IsNull() && a.Env != "" {
+		if text, ok := c.opts.Environ(a.Env); ok && text != "" {
+			if a.Sensitive {
+				c.read.secret(text)
+			}
+			from := cty.StringVal(text)
+			if a.Type.IsListType() || a.Type.IsSetType() {
+				from = cty.TupleVal([]cty.Value{from})
+			}
+			v, err := convert.Convert(from, a.Type)
+			if err != nil {
+				return unknown, hcl.Diagnostics{mistake("Invalid value in the environment", fmt.Sprintf("The environment variable %s is not suitable for %s of provider %q: %s.", a.Env, a.Name, p.account, err), p.declared.Ptr())}
+			}
+			value = v
+		}
+	}
+	if value.IsKnown() && value.IsNull() && a.Default != cty.NilVal {
+		value = a.Default
+	}
+	if value.IsKnown() && value.IsNull() {
+		switch {
+		case a.Env != "" && (a.Required || a.Sensitive):
+			if c.opts.Offline {
+				return unknown, nil
+			}
+			detail := fmt.Sprintf("The provider %q needs %s: set the environment variable %s, or the argument %s in its block.", p.account, a.Name, a.Env, a.Name)
+			if p.implied {
+				detail += fmt.Sprintf(" It has no provider block; this resource uses it.")
+			}
+			return unknown, hcl.Diagnostics{mistake("Missing credentials", detail, p.declared.Ptr())}
+		case a.Required:
+			return unknown, hcl.Diagnostics{mistake("Missing required argument", fmt.Sprintf("The argument %q of provider %q is required, but no definition was found.", a.Name, p.account), p.declared.Ptr())}
+		}
+	}
+	c.noteSecret(a, value)
+	if a.Duration && value.IsKnown() && !value.IsNull() {
+		if _, why := durationText(value.AsString()); why != "" {
+			at := p.declared
+			if attr != nil {
+				at = attr.Expr.Range()
+			}
+			return value, hcl.Diagnostics{mistake("Invalid duration", fmt.Sprintf("The argument %s of provider %q: %s.", a.Name, p.account, why), at.Ptr())}
+		}
+	}
+	return value, nil
+}
+
+// noteSecret remembers a sensitive argument's texts, which are then shown in
+// no diagnostic.
+func (c *Config) noteSecret(a plan.Argument, v cty.Value) {
+	if a.Sensitive {
+		collectSecrets(v, c.read.secret)
+	}
+}
+
+// nameProvider says in a diagnostic about a missing environment variable
+// which provider misses it.
+func (c *Config) nameProvider(diags hcl.Diagnostics, p *provider, a plan.Argument) hcl.Diagnostics {
+	for i, d := range diags {
+		missing, ok := missingVariable(d)
+		if !ok {
+			continue
+		}
+		named := *d
+		named.Summary = "Missing credentials"
+		named.Detail = fmt.Sprintf("The provider %q takes %s from the environment variable %s, which is not set. Set it and run again.", p.account, a.Name, missing)
+		diags[i] = &named
+	}
+	return diags
+}

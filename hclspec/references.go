@@ -1,0 +1,281 @@
+package hclspec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// references are what expressions refer to.
+type references struct {
+	variables, locals map[string]bool
+	resources         map[string]bool // block addresses
+	self              bool
+	each, count       bool
+}
+
+func newReferences() *references {
+	return &references{variables: map[string]bool{}, locals: map[string]bool{}, resources: map[string]bool{}}
+}
+
+// where says what may be referred to at some place.
+type where struct {
+	what             string // in words: "provider configuration"
+	resource         *resource
+	each, count      bool
+	self             bool
+	noResources      bool // and no locals that reach one
+	onlyOwn          string
+	declaredVariable *variable
+}
+
+// checkReferences walks every expression: what it refers to is recorded, and
+// what does not exist, or may not be referred to there, is a mistake.
+func (c *Config) checkReferences() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	walk := func(expr hcl.Expression, refs *references, w where) {
+		diags = append(diags, c.referTo(expr, refs, w)...)
+	}
+	for _, name := range sortedKeys(c.locals) {
+		l := c.locals[name]
+		walk(l.attr.Expr, l.refs, where{what: "local value"})
+	}
+	for _, name := range sortedKeys(c.variables) {
+		v := c.variables[name]
+		for _, r := range v.validations {
+			walk(r.condition, v.refs, where{what: "variable validation", noResources: true})
+			walk(r.message, v.refs, where{what: "variable validation", noResources: true})
+		}
+	}
+	for _, name := range sortedKeys(c.providers) {
+		p := c.providers[name]
+		for _, attr := range p.attributes() {
+			walk(attr.Expr, p.refs, where{what: "provider configuration", noResources: true})
+		}
+	}
+	for _, s := range c.settingAttributes() {
+		walk(s.attr.Expr, s.refs, where{what: s.what, noResources: true})
+	}
+	for _, block := range sortedKeys(c.resources) {
+		r := c.resources[block]
+		diags = append(diags, c.checkAccount(r)...)
+		for _, attr := range []*hcl.Attribute{r.forEach, r.count} {
+			if attr != nil {
+				walk(attr.Expr, r.refs, where{what: attr.Name + " argument"})
+			}
+		}
+		inside := where{what: "resource", resource: r, each: r.forEach != nil, count: r.count != nil}
+		for _, attr := range r.argumentAttributes() {
+			walk(attr.Expr, r.refs, inside)
+		}
+		inside.self = true
+		for _, e := range r.expects {
+			for _, expr := range e.expressions() {
+				walk(expr, r.expectRefs, inside)
+			}
+		}
+	}
+	for _, name := range sortedKeys(c.outputs) {
+		o := c.outputs[name]
+		walk(o.value.Expr, o.refs, where{what: "output"})
+	}
+	for _, name := range sortedKeys(c.checks) {
+		k := c.checks[name]
+		for _, r := range k.asserts {
+			walk(r.condition, k.refs, where{what: "check"})
+			walk(r.message, k.refs, where{what: "check"})
+		}
+	}
+	sortDiagnostics(diags)
+	return diags
+}
+
+// referTo judges the references of one expression.
+func (c *Config) referTo(expr hcl.Expression, refs *references, w where) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, traversal := range expr.Variables() {
+		if d := c.refer(traversal, refs, w); d != nil {
+			diags = append(diags, d)
+		}
+	}
+	return append(diags, c.checkCalls(expr)...)
+}
+
+func (c *Config) refer(traversal hcl.Traversal, refs *references, w where) *hcl.Diagnostic {
+	at := traversal.SourceRange()
+	root := traversal.RootName()
+	next := ""
+	if len(traversal) > 1 {
+		if attr, ok := traversal[1].(hcl.TraverseAttr); ok {
+			next = attr.Name
+		}
+	}
+	switch root {
+	case "var":
+		if next == "" {
+			return mistake("Invalid reference", `The "var" object cannot be accessed directly. Instead, access one of its attributes, such as var.name.`, at.Ptr())
+		}
+		if c.variables[next] == nil {
+			hint := didYouMean(next, sortedKeys(c.variables))
+			if hint == "" {
+				hint = fmt.Sprintf(" This variable can be declared with a variable %q {} block.", next)
+			}
+			return mistake("Reference to undeclared input variable", fmt.Sprintf("An input variable with the name %q has not been declared.%s", next, hint), at.Ptr())
+		}
+		refs.variables[next] = true
+		return nil
+	case "local":
+		if next == "" {
+			return mistake("Invalid reference", `The "local" object cannot be accessed directly. Instead, access one of its attributes, such as local.name.`, at.Ptr())
+		}
+		if c.locals[next] == nil {
+			return mistake("Reference to undeclared local value", fmt.Sprintf("A local value with the name %q has not been declared.%s", next, didYouMean(next, sortedKeys(c.locals))), at.Ptr())
+		}
+		refs.locals[next] = true
+		return nil
+	case "path":
+		if !slices.Contains([]string{"module", "root", "cwd"}, next) {
+			return mistake(`Invalid "path" attribute`, fmt.Sprintf(`The "path" object does not have an attribute named %q. It has path.module, path.root and path.cwd.`, next), at.Ptr())
+		}
+		return nil
+	case "each":
+		if !w.each {
+			return mistake(`Reference to "each" in context without for_each`, `The "each" object can be used only in "resource" blocks, and only when the "for_each" argument is set.`, at.Ptr())
+		}
+		if next != "key" && next != "value" {
+			return mistake(`Invalid "each" attribute`, fmt.Sprintf(`The "each" object does not have an attribute named %q. The supported attributes are each.key and each.value, the current key and value pair of the "for_each" attribute set.`, next), at.Ptr())
+		}
+		refs.each = true
+		return nil
+	case "count":
+		if !w.count {
+			return mistake(`Reference to "count" in non-counted context`, `The "count" object can only be used in "resource" blocks, and only when the "count" argument is set.`, at.Ptr())
+		}
+		if next != "index" {
+			return mistake(`Invalid "count" attribute`, fmt.Sprintf(`The "count" object does not have an attribute named %q. The only supported attribute is count.index, which is the index of each instance of a resource block that has the "count" argument set.`, next), at.Ptr())
+		}
+		refs.count = true
+		return nil
+	case "self":
+		if !w.self {
+			return mistake(`Invalid "self" reference`, `The "self" object is available only inside "expect" blocks.`, at.Ptr())
+		}
+		refs.self = true
+		return c.checkAttribute(w.resource, traversal[1:])
+	}
+	return c.referToResource(traversal, next, refs, w)
+}
+
+// referToResource judges type.name, what may follow, and names that are none.
+func (c *Config) referToResource(traversal hcl.Traversal, name string, refs *references, w where) *hcl.Diagnostic {
+	at, root := traversal.SourceRange(), traversal.RootName()
+	t := c.types[root]
+	switch {
+	case t == nil && c.schemas[root] != nil:
+		return mistake("Invalid reference", "A provider cannot be referred to here.", at.Ptr())
+	case t == nil && name == "":
+		return mistake("Invalid reference", fmt.Sprintf("There is nothing named %q: an expression refers to var.name, local.name, each.value, self.attribute or type.name of a resource; a text stands in quotes.%s",
+			root, didYouMean(root, c.rootNames())), at.Ptr())
+	case t == nil:
+		return mistake("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared: there is no such resource type.%s", root, name, didYouMean(root, c.rootNames())), at.Ptr())
+	case w.noResources:
+		return mistake("Invalid reference", fmt.Sprintf("A %s cannot refer to a resource: it is needed before any resource is read.", w.what), at.Ptr())
+	case name == "":
+		return mistake("Invalid reference", "A reference to a resource type must be followed by at least one attribute access, specifying the resource name.", at.Ptr())
+	}
+	block := root + "." + name
+	r := c.resources[block]
+	if r == nil {
+		return mistake("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared.%s", root, name, didYouMean(block, sortedKeys(c.resources))), at.Ptr())
+	}
+	if w.resource == r && !w.self {
+		return mistake("Self-referential block", fmt.Sprintf("Configuration for %s may not refer to itself. Inside expect blocks, self stands for the item.", block), at.Ptr())
+	}
+	refs.resources[block] = true
+	rest := traversal[2:]
+	if len(rest) > 0 && (r.forEach != nil || r.count != nil) {
+		switch step := rest[0].(type) {
+		case hcl.TraverseIndex, hcl.TraverseSplat:
+			rest = rest[1:]
+		case hcl.TraverseAttr:
+			if r.count != nil || c.hasAttribute(r, step.Name) {
+				return mistake("Missing resource instance key", fmt.Sprintf("Because %s has %q set, its attributes must be accessed on specific instances.\n\nFor example, to correlate with indices of a referring resource, use:\n    %s[%s]",
+					block, r.multiplier(), block, r.exampleKey()), at.Ptr())
+			}
+			rest = rest[1:] // a key in the form of an attribute
+		}
+	} else if len(rest) > 0 {
+		if _, ok := rest[0].(hcl.TraverseIndex); ok {
+			return mistake("Unexpected resource instance key", fmt.Sprintf("Because %s does not have \"count\" or \"for_each\" set, references to it must not include an index key. Remove the bracketed index to refer to the single instance of this resource.", block), at.Ptr())
+		}
+	}
+	return c.checkAttribute(r, rest)
+}
+
+func (r *resource) multiplier() string {
+	if r.count != nil {
+		return "count"
+	}
+	return "for_each"
+}
+
+func (r *resource) exampleKey() string {
+	if r.count != nil {
+		return "count.index"
+	}
+	return "each.key"
+}
+
+func (c *Config) hasAttribute(r *resource, name string) bool { return r.typ.values.HasAttribute(name) }
+
+// checkAttribute judges the first step into an instance's values.
+func (c *Config) checkAttribute(r *resource, rest hcl.Traversal) *hcl.Diagnostic {
+	if len(rest) == 0 {
+		return nil
+	}
+	attr, ok := rest[0].(hcl.TraverseAttr)
+	if !ok || c.hasAttribute(r, attr.Name) {
+		return nil
+	}
+	return mistake("Unsupported attribute", fmt.Sprintf("A %s has no argument or observed attribute named %q.%s",
+		r.typ.Name, attr.Name, didYouMean(attr.Name, sortedKeys(r.typ.values.AttributeTypes()))), attr.SrcRange.Ptr())
+}
+
+// rootNames are the names that a reference may begin with.
+func (c *Config) rootNames() []string {
+	names := []string{"var", "local", "path", "each", "count", "self"}
+	return append(names, sortedKeys(c.types)...)
+}
+
+// checkCalls finds calls of functions that do not exist, so that they are told
+// even where nothing is evaluated. Only HCL's own syntax can be walked.
+func (c *Config) checkCalls(expr hcl.Expression) hcl.Diagnostics {
+	node, ok := expr.(hclsyntax.Expression)
+	if !ok {
+		return nil
+	}
+	var diags hcl.Diagnostics
+	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
+		call, ok := n.(*hclsyntax.FunctionCallExpr)
+		if !ok {
+			return nil
+		}
+		if _, ok := c.funcs[call.Name]; ok {
+			return nil
+		}
+		detail := fmt.Sprintf("There is no function named %q.", call.Name)
+		if strings.Contains(call.Name, "::") {
+			detail += " Providers bring no functions of their own."
+		}
+		diags = append(diags, mistake("Call to unknown function", detail+didYouMean(call.Name, sortedKeys(c.funcs)), call.NameRange.Ptr()))
+		return nil
+	})
+	return diags
+}
+
+// unknownNumber stands for count.index where the count is not known.
+var unknownNumber = cty.UnknownVal(cty.Number)

@@ -1,0 +1,167 @@
+package hclspec
+
+import (
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// scope gives values to names, working out only those that are referred to:
+// what is not needed is not evaluated, so that its mistakes and its missing
+// credentials hurt nobody.
+type scope struct {
+	c *Config
+	// resource gives the value of a resource; nil where none may be referred to.
+	resource func(block string) (cty.Value, hcl.Diagnostics)
+
+	mu     sync.Mutex
+	locals map[string]*evaluated // of those that refer to resources
+	values map[string]*evaluated // of resources
+}
+
+type evaluated struct {
+	value cty.Value
+	diags hcl.Diagnostics
+}
+
+func newScope(c *Config, resource func(string) (cty.Value, hcl.Diagnostics)) *scope {
+	return &scope{c: c, resource: resource, locals: map[string]*evaluated{}, values: map[string]*evaluated{}}
+}
+
+// staticScope knows variables, and locals that refer to no resource.
+func (c *Config) staticScope() *scope { return newScope(c, nil) }
+
+// evaluate is the value of an expression that needs no instance.
+func (s *scope) evaluate(expr hcl.Expression) (cty.Value, hcl.Diagnostics) {
+	ctx, diags := s.context(s.c.referencesOf(expr))
+	if diags.HasErrors() {
+		return cty.DynamicVal, diags
+	}
+	value, valueDiags := expr.Value(ctx)
+	return value, append(diags, valueDiags...)
+}
+
+// referencesOf collects what exists of what expressions refer to. Mistaken
+// references were told at load, and tell themselves again when evaluated.
+func (c *Config) referencesOf(exprs ...hcl.Expression) *references {
+	refs := newReferences()
+	for _, expr := range exprs {
+		for _, traversal := range expr.Variables() {
+			if len(traversal) < 2 {
+				continue
+			}
+			attr, ok := traversal[1].(hcl.TraverseAttr)
+			if !ok {
+				continue
+			}
+			switch root := traversal.RootName(); root {
+			case "var":
+				refs.variables[attr.Name] = true
+			case "local":
+				refs.locals[attr.Name] = true
+			case "each":
+				refs.each = true
+			case "count":
+				refs.count = true
+			case "self":
+				refs.self = true
+			default:
+				refs.resources[root+"."+attr.Name] = true
+			}
+		}
+	}
+	return refs
+}
+
+// context is an evaluation context that knows what refs name.
+func (s *scope) context(refs *references) (*hcl.EvalContext, hcl.Diagnostics) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.contextLocked(refs)
+}
+
+func (s *scope) contextLocked(refs *references) (*hcl.EvalContext, hcl.Diagnostics) {
+	var diags hcl.Diagnostics
+	ctx := s.c.static.NewChild()
+	ctx.Variables = map[string]cty.Value{}
+	if len(refs.variables) > 0 {
+		values := map[string]cty.Value{}
+		for name := range refs.variables {
+			if v := s.c.variables[name]; v != nil && v.value != cty.NilVal {
+				values[name] = v.value
+			}
+		}
+		ctx.Variables["var"] = cty.ObjectVal(values)
+	}
+	if len(refs.locals) > 0 {
+		values := map[string]cty.Value{}
+		for _, name := range sortedKeys(refs.locals) {
+			l := s.c.locals[name]
+			if l == nil {
+				continue
+			}
+			v, localDiags := s.local(l)
+			diags = append(diags, localDiags...)
+			values[name] = v
+		}
+		ctx.Variables["local"] = cty.ObjectVal(values)
+	}
+	byType := map[string]map[string]cty.Value{}
+	for _, block := range sortedKeys(refs.resources) {
+		r := s.c.resources[block]
+		if r == nil {
+			continue
+		}
+		v, resourceDiags := s.resourceValue(block)
+		diags = append(diags, resourceDiags...)
+		if byType[r.typ.Name] == nil {
+			byType[r.typ.Name] = map[string]cty.Value{}
+		}
+		byType[r.typ.Name][r.name] = v
+	}
+	for typ, values := range byType {
+		ctx.Variables[typ] = cty.ObjectVal(values)
+	}
+	return ctx, diags
+}
+
+// local is the value of a local, worked out once: for ever where it refers to
+// no resource, else for this scope.
+func (s *scope) local(l *local) (cty.Value, hcl.Diagnostics) {
+	work := func() (cty.Value, hcl.Diagnostics) {
+		ctx, diags := s.contextLocked(l.refs)
+		if diags.HasErrors() {
+			return cty.DynamicVal, diags
+		}
+		value, valueDiags := l.attr.Expr.Value(ctx)
+		if valueDiags.HasErrors() {
+			value = cty.DynamicVal
+		}
+		return value, append(diags, valueDiags...)
+	}
+	switch {
+	case l.cycle:
+		return cty.DynamicVal, nil
+	case !l.dynamic:
+		return l.once.get(work)
+	}
+	if known, ok := s.locals[l.name]; ok {
+		return known.value, known.diags
+	}
+	value, diags := work()
+	s.locals[l.name] = &evaluated{value, diags}
+	return value, diags
+}
+
+func (s *scope) resourceValue(block string) (cty.Value, hcl.Diagnostics) {
+	if s.resource == nil {
+		return cty.DynamicVal, nil
+	}
+	if known, ok := s.values[block]; ok {
+		return known.value, known.diags
+	}
+	value, diags := s.resource(block)
+	s.values[block] = &evaluated{value, diags}
+	return value, diags
+}

@@ -1,0 +1,323 @@
+package hclspec
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// markSensitive is the mark of values that must never leave the program.
+const markSensitive = mark("sensitive")
+
+type mark string
+
+// GoString keeps the mark readable in test failures.
+func (m mark) GoString() string { return string(m) }
+
+// variable is a variable block and, once gathered, its value.
+type variable struct {
+	name        string
+	description string
+	typ         cty.Type // as optional() attributes leave it
+	defaults    *typeexpr.Defaults
+	def         cty.Value // cty.NilVal: there is none
+	sensitive   bool
+	nullable    bool
+	validations []rule
+	declared    hcl.Range
+	refs        *references // of the validations
+
+	value cty.Value
+}
+
+var variableSchema = &hcl.BodySchema{
+	Attributes: []hcl.AttributeSchema{{Name: "type"}, {Name: "default"}, {Name: "description"}, {Name: "sensitive"}, {Name: "nullable"}},
+	Blocks:     []hcl.BlockHeaderSchema{{Type: "validation"}},
+}
+
+func (c *Config) decodeVariable(block *hcl.Block) hcl.Diagnostics {
+	name := block.Labels[0]
+	diags := checkName("variable", name, block.LabelRanges[0])
+	content, contentDiags := block.Body.Content(variableSchema)
+	diags = append(diags, contentDiags...)
+	if other, ok := c.variables[name]; ok {
+		return append(diags, duplicate("Duplicate variable declaration",
+			"A variable named \""+name+"\" was already declared at %s. Variable names must be unique.", block.DefRange, other.declared))
+	}
+	v := &variable{name: name, typ: cty.DynamicPseudoType, nullable: true, declared: block.DefRange, refs: newReferences()}
+	c.variables[name] = v
+	if attr := content.Attributes["type"]; attr != nil {
+		typ, defaults, typeDiags := typeexpr.TypeConstraintWithDefaults(attr.Expr)
+		diags = append(diags, typeDiags...)
+		if !typeDiags.HasErrors() {
+			v.typ, v.defaults = typ, defaults
+		}
+	}
+	diags = append(diags, c.constant(content.Attributes["description"], &v.description)...)
+	diags = append(diags, c.constant(content.Attributes["sensitive"], &v.sensitive)...)
+	diags = append(diags, c.constant(content.Attributes["nullable"], &v.nullable)...)
+	if attr := content.Attributes["default"]; attr != nil {
+		value, valueDiags := attr.Expr.Value(nil)
+		diags = append(diags, valueDiags...)
+		if !valueDiags.HasErrors() {
+			value, err := v.convert(value)
+			switch {
+			case err != nil:
+				diags = append(diags, mistake("Invalid default value for variable",
+					fmt.Sprintf("This default value is not compatible with the variable's type constraint: %s.", err), attr.Expr.Range().Ptr()))
+			case value.IsNull() && !v.nullable:
+				diags = append(diags, mistake("Invalid default value for variable",
+					"A null default value is not valid when nullable=false.", attr.Expr.Range().Ptr()))
+			default:
+				v.def = value
+			}
+		}
+		if v.def == cty.NilVal { // a mistaken default is told once, not again as a missing value
+			v.def = cty.UnknownVal(v.typ.WithoutOptionalAttributesDeep())
+		}
+	}
+	for _, b := range content.Blocks {
+		r, ruleDiags := decodeRule(b)
+		diags = append(diags, ruleDiags...)
+		if r.condition != nil && r.message != nil {
+			v.validations = append(v.validations, r)
+		}
+	}
+	return diags
+}
+
+// convert brings a value to the variable's type, with the defaults of optional
+// attributes.
+func (v *variable) convert(value cty.Value) (cty.Value, error) {
+	if v.defaults != nil && !value.IsNull() {
+		value = v.defaults.Apply(value)
+	}
+	return convert.Convert(value, v.typ)
+}
+
+// given is a value that somebody gave to a variable.
+type given struct {
+	value cty.Value
+	text  string     // from the environment or -var: not parsed yet
+	file  bool       // value is set
+	from  string     // in words: "the environment variable WAYBILL_VAR_a"
+	at    *hcl.Range // nil on the command line
+}
+
+// gatherValues gives each variable its value: from the environment, then
+// waybill.wbvars.hcl, *.auto.wbvars.hcl in order, -var-file and -var.
+func (c *Config) gatherValues() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	values := map[string]given{}
+	for name := range c.variables {
+		key := "WAYBILL_VAR_" + name
+		if text, ok := c.opts.Environ(key); ok {
+			values[name] = given{text: text, from: "the environment variable " + key}
+		}
+	}
+	for _, file := range c.valueFiles() {
+		diags = append(diags, c.readValues(file, values)...)
+	}
+	for _, text := range c.opts.Vars {
+		name, value, ok := strings.Cut(text, "=")
+		name = strings.TrimSpace(name)
+		if !ok || name == "" {
+			diags = append(diags, mistake("Invalid -var option", "An option of -var must be a variable name and a value separated by an equals sign, like -var=\"key=value\".", nil))
+			continue
+		}
+		if c.variables[name] == nil {
+			diags = append(diags, mistake("Value for undeclared variable",
+				fmt.Sprintf("A variable named %q was assigned on the command line, but the configuration does not declare a variable of that name.%s", name, didYouMean(name, sortedKeys(c.variables))), nil))
+			continue
+		}
+		values[name] = given{text: value, from: fmt.Sprintf("the option -var %s=...", name)}
+	}
+	for _, name := range sortedKeys(c.variables) {
+		v := c.variables[name]
+		g, ok := values[name]
+		diags = append(diags, c.assign(v, g, ok)...)
+	}
+	return diags
+}
+
+// valueFile is a file of variable values. Those that a user names must exist.
+type valueFile struct {
+	path, shown string
+	named       bool
+}
+
+func (c *Config) valueFiles() []valueFile {
+	var files []valueFile
+	main := filepath.Join(c.dir, "waybill.wbvars.hcl")
+	c.read.file(main)
+	if fileExists(main) {
+		files = append(files, valueFile{path: main, shown: "waybill.wbvars.hcl"})
+	}
+	autos, _ := filepath.Glob(filepath.Join(escapeGlob(c.dir), "*.auto.wbvars.hcl"))
+	slices.Sort(autos)
+	for _, path := range autos {
+		files = append(files, valueFile{path: path, shown: filepath.Base(path)})
+	}
+	for _, shown := range c.opts.VarFiles {
+		path, err := filepath.Abs(shown)
+		if err != nil {
+			path = shown
+		}
+		files = append(files, valueFile{path: path, shown: shown, named: true})
+	}
+	return files
+}
+
+// readValues reads one file of values. What it says of undeclared variables is
+// a mistake in a file that was named, since its writer meant this
+// configuration, and a warning in the others, as in Terraform.
+func (c *Config) readValues(f valueFile, values map[string]given) hcl.Diagnostics {
+	c.read.file(f.path)
+	src, err := readBounded(f.path, maxConfigBytes)
+	if err != nil {
+		return hcl.Diagnostics{mistake("Unreadable variables file", fmt.Sprintf("The variables file %s cannot be read: %s.", f.shown, plainError(err)), nil)}
+	}
+	file, diags := c.parse(f.shown, src)
+	if file == nil || file.Body == nil {
+		return diags
+	}
+	attrs, attrDiags := file.Body.JustAttributes()
+	diags = append(diags, attrDiags...)
+	for _, attr := range attributesInOrder(attrs) {
+		v := c.variables[attr.Name]
+		if v == nil {
+			d := mistake("Value for undeclared variable",
+				fmt.Sprintf("The configuration does not declare a variable named %q, but a value was found in the file %s.%s", attr.Name, f.shown, didYouMean(attr.Name, sortedKeys(c.variables))), attr.NameRange.Ptr())
+			d.Severity = hcl.DiagWarning
+			diags = append(diags, d)
+			continue
+		}
+		value, valueDiags := attr.Expr.Value(nil)
+		if v.sensitive {
+			for _, d := range valueDiags { // its source line may hold the secret
+				d.Subject, d.Context, d.Expression = attr.NameRange.Ptr(), nil, nil
+			}
+		}
+		diags = append(diags, valueDiags...)
+		at := attr.Expr.Range()
+		if v.sensitive {
+			at = v.declared
+		}
+		if valueDiags.HasErrors() {
+			value = cty.DynamicVal
+		}
+		values[attr.Name] = given{value: value, file: true, from: "the file " + f.shown, at: at.Ptr()}
+	}
+	return diags
+}
+
+// assign gives a variable its value.
+func (c *Config) assign(v *variable, g given, ok bool) hcl.Diagnostics {
+	unknown := cty.UnknownVal(v.typ.WithoutOptionalAttributesDeep())
+	set := func(value cty.Value) {
+		if v.sensitive {
+			collectSecrets(value, c.read.secret)
+			value = value.Mark(markSensitive)
+		}
+		v.value = value
+	}
+	if !ok {
+		switch {
+		case v.def != cty.NilVal:
+			set(v.def)
+		case c.opts.Offline:
+			set(unknown)
+		default:
+			set(unknown)
+			return hcl.Diagnostics{mistake("No value for required variable",
+				fmt.Sprintf("The input variable %q is not set, and has no default value. Use -var %s=..., a -var-file or the environment variable WAYBILL_VAR_%s to provide a value for this variable.", v.name, v.name, v.name), v.declared.Ptr())}
+		}
+		return nil
+	}
+	at := g.at
+	if at == nil {
+		at = v.declared.Ptr()
+	}
+	value := g.value
+	if !g.file {
+		if v.sensitive {
+			c.read.secret(g.text)
+		}
+		parsed, err := v.parse(g.text)
+		if err != nil {
+			set(unknown)
+			return hcl.Diagnostics{mistake("Invalid value for input variable",
+				fmt.Sprintf("The value that %s gives to var.%s is not an expression: write it as in a variables file, strings within it in quotes.", g.from, v.name), at)}
+		}
+		value = parsed
+	}
+	value, err := v.convert(value)
+	if err != nil {
+		set(unknown)
+		return hcl.Diagnostics{mistake("Invalid value for input variable",
+			fmt.Sprintf("The value that %s gives to var.%s is not suitable for it: %s.", g.from, v.name, err), at)}
+	}
+	if value.IsNull() && !v.nullable {
+		if v.def == cty.NilVal {
+			set(unknown)
+			return hcl.Diagnostics{mistake("Required variable not set",
+				fmt.Sprintf("The value that %s gives to var.%s is null, which is not allowed because the variable has nullable = false.", g.from, v.name), at)}
+		}
+		value = v.def
+	}
+	set(value)
+	return nil
+}
+
+// parse reads the text of -var and of the environment: itself for a primitive
+// type or none, else an HCL expression.
+func (v *variable) parse(text string) (cty.Value, error) {
+	if v.typ.IsPrimitiveType() || v.typ == cty.DynamicPseudoType {
+		return cty.StringVal(text), nil
+	}
+	if diags := checkDepth("", []byte(text)); diags.HasErrors() {
+		return cty.DynamicVal, diags
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return cty.DynamicVal, diags
+	}
+	value, diags := expr.Value(nil)
+	if diags.HasErrors() {
+		return cty.DynamicVal, diags
+	}
+	return value, nil
+}
+
+// checkVariables judges the values by the validation blocks.
+func (c *Config) checkVariables() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	s := c.staticScope()
+	for _, name := range sortedKeys(c.variables) {
+		v := c.variables[name]
+		if len(v.validations) == 0 {
+			continue
+		}
+		ctx, ctxDiags := s.context(v.refs)
+		if ctxDiags.HasErrors() {
+			diags = append(diags, ctxDiags...)
+			continue
+		}
+		for _, r := range v.validations {
+			outcome := judgeRule(r, ctx)
+			diags = append(diags, outcome.diags...)
+			if outcome.known && !outcome.holds && !outcome.diags.HasErrors() {
+				diags = append(diags, mistake("Invalid value for variable",
+					fmt.Sprintf("%s\n\nThis was checked by the validation rule at %s.", outcome.message, r.declared), v.declared.Ptr()))
+			}
+		}
+	}
+	return diags
+}
