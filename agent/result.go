@@ -51,7 +51,12 @@ func (o OutputChange) Changed() bool {
 	if o.Sensitive {
 		return false
 	}
-	return !o.Before.RawEquals(o.After)
+	if !o.Before.IsWhollyKnown() || !o.After.IsWhollyKnown() {
+		return o.Before.IsWhollyKnown() != o.After.IsWhollyKnown()
+	}
+	before, errBefore := plan.EncodeValue(o.Before)
+	after, errAfter := plan.EncodeValue(o.After)
+	return errBefore != nil || errAfter != nil || string(before) != string(after)
 }
 
 // Warning is a read or pull that went wrong.

@@ -195,6 +195,21 @@ func ValueFromJSON(x any, ty cty.Type) (cty.Value, error) {
 			elements[key] = v
 		}
 		return cty.MapVal(elements), nil
+	case ty.IsTupleType():
+		list, ok := x.([]any)
+		types := ty.TupleElementTypes()
+		if !ok || len(list) != len(types) {
+			break
+		}
+		elements := make([]cty.Value, len(list))
+		for i, e := range list {
+			v, err := ValueFromJSON(e, types[i])
+			if err != nil {
+				return cty.DynamicVal, fmt.Errorf("[%d]: %w", i, err)
+			}
+			elements[i] = v
+		}
+		return cty.TupleVal(elements), nil
 	case ty.IsListType(), ty.IsSetType():
 		list, ok := x.([]any)
 		if !ok {

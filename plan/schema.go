@@ -75,6 +75,9 @@ type Type struct {
 	// place where a type's outcome, reason, cost and settling are decided. The
 	// result has the type ObservedType() and no unknown values.
 	Derive func(e Evidence) cty.Value
+	// ClockDriven says that Derive looks at Evidence.Now, so that an item may
+	// change without a read (besides giving up, which every type does).
+	ClockDriven bool
 }
 
 // Kind is how a type's evidence arrives.

@@ -1,0 +1,178 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/waybill-dev/waybill/hclspec"
+	"github.com/waybill-dev/waybill/plan"
+)
+
+// listeners are the two doors of the agent: admin for us, receiver for vendors.
+type listeners struct {
+	admin, receiver             net.Listener
+	adminServer, receiverServer *http.Server
+	settings                    hclspec.Settings
+}
+
+// listen opens both ports, before anything is recorded: a port that is taken is a
+// mistake to be told at once.
+func (a *Agent) listen() (*listeners, error) {
+	settings := a.opts.Settings
+	for name, l := range map[string]hclspec.Listener{"agent.admin": settings.Admin, "agent.receiver": settings.Receiver} {
+		if err := mayListen(name, l); err != nil {
+			return nil, err
+		}
+	}
+	admin, err := net.Listen("tcp", settings.Admin.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for agent.admin: %w: choose another address in agent { admin { listen = ... } }", err)
+	}
+	receiver, err := net.Listen("tcp", settings.Receiver.Listen)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for agent.receiver: %w: choose another address in agent { receiver { listen = ... } }", err), admin.Close())
+	}
+	return &listeners{admin: admin, receiver: receiver, settings: settings}, nil
+}
+
+// mayListen refuses an address beyond loopback in clear.
+func mayListen(name string, l hclspec.Listener) error {
+	host, _, err := net.SplitHostPort(l.Listen)
+	if err != nil {
+		return fmt.Errorf("%s.listen: %w: write host:port, such as 127.0.0.1:8480", name, err)
+	}
+	ip := net.ParseIP(host)
+	if host == "localhost" || (ip != nil && ip.IsLoopback()) || l.WebConfigFile != "" || l.Insecure {
+		return nil
+	}
+	return fmt.Errorf("%s listens on %s, beyond loopback, without TLS: set web_config_file, put a proxy with TLS before a loopback address, or say insecure = true", name, l.Listen)
+}
+
+func (l *listeners) adminAddr() net.Addr    { return l.admin.Addr() }
+func (l *listeners) receiverAddr() net.Addr { return l.receiver.Addr() }
+
+// serve answers on both ports; an error of either ends the agent.
+func (l *listeners) serve(a *Agent) <-chan error {
+	l.adminServer = &http.Server{
+		Handler: a.adminHandler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
+	// A vendor sends a small body at once: whoever is slow is no vendor.
+	l.receiverServer = &http.Server{
+		Handler: &receiver{agent: a}, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	served := make(chan error, 2)
+	start := func(server *http.Server, listener net.Listener, file string) {
+		if file != "" && !filepath.IsAbs(file) {
+			file = filepath.Join(a.opts.Dir, file)
+		}
+		a.running.Go(func() {
+			none := false
+			addresses := []string{listener.Addr().String()}
+			err := web.Serve(listener, server, &web.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: &none, WebConfigFile: &file}, a.log.With("component", "web"))
+			if !errors.Is(err, http.ErrServerClosed) {
+				served <- fmt.Errorf("serve %s: %w", listener.Addr(), err)
+			}
+		})
+	}
+	start(l.adminServer, l.admin, l.settings.Admin.WebConfigFile)
+	start(l.receiverServer, l.receiver, l.settings.Receiver.WebConfigFile)
+	a.listening.Store(true)
+	return served
+}
+
+// shutdown lets requests in flight finish.
+func (l *listeners) shutdown(longest time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	for _, server := range []*http.Server{l.receiverServer, l.adminServer} {
+		if server != nil && server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}
+}
+
+func (l *listeners) close() {
+	_, _ = l.admin.Close(), l.receiver.Close() // closed already after serving
+}
+
+func (a *Agent) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "healthy\n")
+	})
+	mux.HandleFunc("GET /-/ready", a.serveReady)
+	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) {
+		answer := make(chan error, 1)
+		select {
+		case a.asked <- answer:
+		case <-r.Context().Done():
+			return
+		}
+		if err := <-answer; err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		a.mu.Lock()
+		restart := a.reload.restart
+		a.mu.Unlock()
+		_, _ = io.WriteString(w, "reloaded\n")
+		if restart != "" {
+			_, _ = fmt.Fprintf(w, "%s changed: restart the agent for that\n", restart)
+		}
+	})
+	return mux
+}
+
+// serveReady is 200 as long as callbacks can be stored and the loop turns. A
+// vendor's trouble, lateness and a refused reload are lines in the body.
+func (a *Agent) serveReady(w http.ResponseWriter, _ *http.Request) {
+	var body strings.Builder
+	ready := true
+	line := func(ok bool, good, bad string) {
+		if ok {
+			body.WriteString("ok   " + good + "\n")
+			return
+		}
+		ready = false
+		body.WriteString("fail " + bad + "\n")
+	}
+	line(a.declared.Load(), "the declaration is recorded", "the declaration is not recorded yet")
+	line(a.listening.Load(), "the receiver listens", "the receiver does not listen yet")
+	line(a.stored.Load() != 0, "callbacks can be stored", "callbacks cannot be stored: see the log for what the state says")
+	line(a.healthy() || a.stored.Load() == 0, "the loop turns", "the loop does not turn")
+	a.mu.Lock()
+	reload := a.reload
+	a.mu.Unlock()
+	if reload.err != nil {
+		fmt.Fprintf(&body, "note the reload at %s was refused, the last good configuration runs: %s\n", plan.FormatTime(reload.at), reload.err)
+	}
+	if reload.restart != "" {
+		fmt.Fprintf(&body, "note %s changed and needs a restart\n", reload.restart)
+	}
+	now := a.runner.Now()
+	for _, q := range a.allQueues() {
+		if ok, why := q.up(); !ok {
+			fmt.Fprintf(&body, "note %s: %s\n", q.name, why)
+		}
+		if lag := q.lag(now); lag > time.Minute {
+			fmt.Fprintf(&body, "note %s is %s late\n", q.name, lag.Round(time.Second))
+		}
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if !ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = io.WriteString(w, body.String())
+}

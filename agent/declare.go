@@ -1,0 +1,254 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// chunk is how many new items one batch tracks.
+const chunk = 5000
+
+// declare records the declaration's changes: forgets, moves and changes together,
+// then what is newly tracked, in batches of chunk.
+func (c *recorder) declare(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	now := c.now()
+	batch := &state.Batch{}
+	var tracks []plan.Change
+	for i := range changes {
+		if changes[i].Action == plan.Track {
+			tracks = append(tracks, changes[i])
+			continue
+		}
+		if err := c.declareOne(ctx, batch, &changes[i], now); err != nil {
+			return err
+		}
+	}
+	if err := c.commitDeclared(ctx, batch); err != nil {
+		return err
+	}
+	forgotten, err := c.forgotten(ctx, tracks)
+	if err != nil {
+		return err
+	}
+	fresh := make(map[string]plan.Derived)
+	for done := 0; done < len(tracks); {
+		batch := &state.Batch{}
+		for ; done < len(tracks) && len(batch.Items) < chunk; done++ {
+			if err := c.track(ctx, batch, tracks[done].Desired, forgotten, fresh, now); err != nil {
+				return err
+			}
+		}
+		if err := c.commitDeclared(ctx, batch); err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(int64(done), int64(len(tracks)))
+		}
+	}
+	return nil
+}
+
+func (c *recorder) commitDeclared(ctx context.Context, batch *state.Batch) error {
+	if len(batch.Items) == 0 {
+		return nil
+	}
+	if err := c.store.Commit(ctx, batch); err != nil {
+		return fmt.Errorf("record the declaration: %w", err)
+	}
+	for i := range batch.Items {
+		if batch.Items[i].ForgottenAt.IsZero() {
+			c.tell(&batch.Items[i].Item, nil)
+		}
+	}
+	return nil
+}
+
+// declareOne adds a forget, a move or a change to the batch.
+func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *plan.Change, now time.Time) error {
+	// The diff ran on declared columns only: load the item whole.
+	items, err := c.store.ItemsByID(ctx, []int64{change.Item.ID})
+	if err != nil {
+		return fmt.Errorf("load %s: %w", change.Address, err)
+	}
+	if len(items) == 0 {
+		return fmt.Errorf("%s: %w", change.Address, state.ErrNotFound)
+	}
+	write := state.ItemWrite{Item: *items[0]}
+	event := plan.Event{At: now, ItemID: write.ID, Address: change.Address, Action: change.Action, Revision: c.revision}
+	if change.Action == plan.Forget {
+		write.ForgottenAt, write.Due = now, time.Time{}
+		batch.Items = append(batch.Items, write)
+		batch.Events = append(batch.Events, event)
+		return nil
+	}
+	before, err := plan.Merge(write.Values, write.Args)
+	if err != nil {
+		return fmt.Errorf("%s: %w", change.Address, err)
+	}
+	d := change.Desired
+	write.Address, write.Args, write.Origin, write.Revision = d.Address, d.Args, d.Origin, c.revision
+	if err := c.redeclared(ctx, &write, now); err != nil {
+		return err
+	}
+	after, err := plan.Merge(write.Values, write.Args)
+	if err != nil {
+		return fmt.Errorf("%s: %w", change.Address, err)
+	}
+	if event.Changes, err = plan.Fields(before, after); err != nil {
+		return fmt.Errorf("%s: %w", change.Address, err)
+	}
+	if change.From != nil {
+		event.Changes = append([]plan.Field{plan.AddressField(*change.From, change.Address)}, event.Changes...)
+	}
+	batch.Items = append(batch.Items, write)
+	batch.Events = append(batch.Events, event)
+	return nil
+}
+
+// redeclared derives an item anew after its declaration changed, and puts it
+// back on the schedule if it is not settled (any more).
+func (c *recorder) redeclared(ctx context.Context, write *state.ItemWrite, now time.Time) error {
+	t, err := c.catalog.typeOf(write.Address.Type)
+	if err != nil {
+		return err
+	}
+	var tally state.Tally
+	if t.Kind == plan.Counted {
+		if tally, err = c.store.Tally(ctx, &write.Item); err != nil {
+			return fmt.Errorf("count the records of %s: %w", write.Address, err)
+		}
+		write.FoldedTo = tally.UpTo
+		write.ObservedAt = later(write.ObservedAt, tally.LastAt)
+	}
+	if _, err := rederive(t, &write.Item, tally.Tally, now); err != nil {
+		return err
+	}
+	_, deadline, err := judge(c.eval, t, &write.Item, now)
+	if err != nil {
+		return err
+	}
+	p, err := c.paceOf(&write.Item)
+	if err != nil {
+		return err
+	}
+	write.Due = declaredDue(t, &write.Item, p, deadline, now)
+	return nil
+}
+
+// declaredDue is when an item is next looked at after it was declared: a polled
+// one at once, or as soon as the floor lets it; a policy at once, or an interval
+// after its last pull.
+func declaredDue(t *plan.Type, item *plan.Item, p pace, deadline, now time.Time) time.Time {
+	switch {
+	case t.Kind == plan.Counted:
+		return clockDue(t, item, p, deadline, now)
+	case item.Settled || p.Suspend:
+		return time.Time{}
+	case item.ReadAt.IsZero():
+		return now
+	case t.Kind == plan.Policy:
+		return later(now, item.ReadAt.Add(p.Interval))
+	}
+	return later(now, item.ReadAt.Add(max(p.floor, min(p.Interval, item.Due.Sub(item.ReadAt)))))
+}
+
+// track adds a newly declared item to the batch. One that was forgotten takes up
+// its history. fresh keeps what a polled type's items are before their first read.
+func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desired, forgotten map[string]int64, fresh map[string]plan.Derived, now time.Time) error {
+	t, err := c.catalog.typeOf(d.Address.Type)
+	if err != nil {
+		return err
+	}
+	var before []byte
+	write := state.ItemWrite{Item: plan.Item{TrackedAt: now}}
+	if id, ok := forgotten[identityOf(d.Address.Type, d.Account, d.Identity)]; ok {
+		items, err := c.store.ItemsByID(ctx, []int64{id})
+		if err != nil {
+			return fmt.Errorf("load the history of %s: %w", d.Address, err)
+		}
+		if len(items) == 1 {
+			write.Item = *items[0]
+			write.ForgottenAt, write.TrackedAt, write.Expectations, write.Failures = time.Time{}, now, nil, 0
+			if before, err = plan.Merge(write.Values, write.Args); err != nil {
+				return fmt.Errorf("%s: %w", d.Address, err)
+			}
+		}
+	}
+	if write.ID == 0 {
+		write.ID = c.store.NewItemID()
+	}
+	write.Address, write.Account, write.Identity = d.Address, d.Account, d.Identity
+	write.Args, write.Origin, write.Revision = d.Args, d.Origin, c.revision
+	first, cached := fresh[t.Name]
+	if cached && before == nil && c.plain(d.Address) {
+		write.Values, write.Outcome, write.Settled, write.Due = first.Values, first.Outcome, first.Settled, now
+		if p, err := c.paceOf(&write.Item); err != nil {
+			return err
+		} else if p.Suspend {
+			write.Due = time.Time{}
+		}
+	} else {
+		if err := c.redeclared(ctx, &write, now); err != nil {
+			return err
+		}
+		if t.Kind == plan.Polled && before == nil && !write.Settled {
+			fresh[t.Name] = plan.Derived{Values: write.Values, Outcome: write.Outcome, Settled: write.Settled}
+		}
+	}
+	after, err := plan.Merge(write.Values, write.Args)
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.Address, err)
+	}
+	fields, err := plan.Fields(before, after)
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.Address, err)
+	}
+	batch.Items = append(batch.Items, write)
+	batch.Events = append(batch.Events, plan.Event{
+		At: now, ItemID: write.ID, Address: d.Address, Action: plan.Track, Revision: c.revision, Changes: fields,
+	})
+	return nil
+}
+
+// plain reports whether an item of this block is the same as any other of its
+// type before the first read.
+func (c *recorder) plain(address plan.Address) bool {
+	return c.eval == nil || !c.eval.HasExpect(address.Block())
+}
+
+// forgotten finds, of what is to be tracked, what was tracked before: identity
+// to item id.
+func (c *recorder) forgotten(ctx context.Context, tracks []plan.Change) (map[string]int64, error) {
+	if len(tracks) == 0 {
+		return nil, nil
+	}
+	var wanted map[string]bool
+	found := make(map[string]int64)
+	for item, err := range c.store.Items(ctx, state.ItemFilter{Forgotten: true, Declared: true}) {
+		if err != nil {
+			return nil, fmt.Errorf("read forgotten items: %w", err)
+		}
+		if wanted == nil {
+			wanted = make(map[string]bool, len(tracks))
+			for i := range tracks {
+				d := tracks[i].Desired
+				wanted[identityOf(d.Address.Type, d.Account, d.Identity)] = true
+			}
+		}
+		if key := identityOf(item.Address.Type, item.Account, item.Identity); wanted[key] {
+			found[key] = item.ID
+		}
+	}
+	return found, nil
+}
+
+func identityOf(typ, account, identity string) string {
+	return typ + "\x00" + account + "\x00" + identity
+}

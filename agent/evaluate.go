@@ -1,0 +1,209 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/waybill-dev/waybill/hclspec"
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// evaluation walks a configuration's blocks in the order of their dependencies,
+// wave by wave, and keeps what was declared so far.
+type evaluation struct {
+	config  *hclspec.Config
+	hcl     *hclspec.Evaluation
+	seen    *seen
+	reader  state.Reader // nil: no state yet
+	desired []plan.Desired
+	// blocks are those evaluated so far: true, or false when its instances depend
+	// on something not read yet, so that the present ones stay.
+	blocks map[string]bool
+	// kept are instances whose arguments depend on something not read yet.
+	kept map[plan.Address]bool
+	done bool
+}
+
+func newEvaluation(config *hclspec.Config, c catalog, reader state.Reader) *evaluation {
+	s := &seen{catalog: c, reader: reader, desired: make(map[string][]plan.Desired), overlay: make(map[string]*plan.Item)}
+	return &evaluation{
+		config: config, hcl: config.NewEvaluation(s), seen: s, reader: reader,
+		blocks: make(map[string]bool), kept: make(map[plan.Address]bool),
+	}
+}
+
+// next evaluates the next wave; nil at the end.
+func (e *evaluation) next(ctx context.Context) (*hclspec.Wave, hcl.Diagnostics) {
+	wave, diags := e.hcl.Next(ctx)
+	if wave == nil {
+		e.done = true
+		return nil, diags
+	}
+	deferred := make(map[string]bool, len(wave.Deferred))
+	for _, block := range wave.Deferred {
+		deferred[block] = true
+	}
+	for _, block := range wave.Blocks {
+		e.blocks[block] = !deferred[block]
+		if !deferred[block] {
+			e.seen.desired[block] = nil
+		}
+	}
+	for _, address := range wave.DeferredInstances {
+		e.kept[address] = true
+	}
+	start := 0
+	for i := range wave.Desired {
+		if i+1 == len(wave.Desired) || wave.Desired[i+1].Address.Block() != wave.Desired[start].Address.Block() {
+			e.seen.desired[wave.Desired[start].Address.Block()] = wave.Desired[start : i+1]
+			start = i + 1
+		}
+	}
+	if e.desired == nil {
+		e.desired = wave.Desired
+	} else {
+		e.desired = append(e.desired, wave.Desired...)
+	}
+	return wave, diags
+}
+
+// diff compares what was declared so far with what is tracked. Until all waves
+// are evaluated nothing of a block that was not is forgotten.
+func (e *evaluation) diff(ctx context.Context) ([]plan.Change, error) {
+	keep := func(a plan.Address) bool {
+		if e.kept[a] {
+			return true
+		}
+		evaluated, declared := e.blocks[a.Block()]
+		if declared {
+			return !evaluated
+		}
+		return !e.done
+	}
+	var stream iter.Seq2[*plan.Item, error] = func(func(*plan.Item, error) bool) {}
+	if e.reader != nil {
+		stream = e.reader.Items(ctx, state.ItemFilter{Declared: true})
+	}
+	return plan.Diff(e.desired, stream, keep)
+}
+
+// forgets checks what a plan would forget: an item with prevent_forget stays
+// unless a removed block names it.
+func (e *evaluation) forgets(changes []plan.Change) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for i := range changes {
+		if changes[i].Action != plan.Forget || e.removed(changes[i].Address) {
+			continue
+		}
+		settings, err := plan.SettingsOf(changes[i].Item.Args)
+		if err != nil || !settings.PreventForget {
+			continue
+		}
+		diags = diags.Append(&hcl.Diagnostic{
+			Severity: hcl.DiagError,
+			Summary:  "Instance cannot be forgotten",
+			Detail: fmt.Sprintf("%s has lifecycle.prevent_forget set, but the configuration no longer declares it as it is tracked (%s). "+
+				"Declare it again, or apply it once with prevent_forget = false, or name it in a removed block.", changes[i].Address, originOf(changes[i].Item.Origin)),
+		})
+	}
+	return diags
+}
+
+func originOf(o plan.Origin) string {
+	if o.File == "" {
+		return "declared in a configuration that is gone"
+	}
+	return fmt.Sprintf("declared at %s:%d", o.File, o.Line)
+}
+
+// removed reports whether a removed block names the address.
+func (e *evaluation) removed(address plan.Address) bool {
+	for _, r := range e.config.Removed() {
+		if r.Covers(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// storedOutputs are outputs as the state keeps them.
+func storedOutputs(outputs []plan.Output) ([]state.StoredOutput, error) {
+	stored := make([]state.StoredOutput, 0, len(outputs))
+	for _, o := range outputs {
+		s := state.StoredOutput{Name: o.Name, Sensitive: o.Sensitive}
+		if !o.Sensitive && o.Value != cty.NilVal && o.Value.IsWhollyKnown() {
+			s.Known = true
+			ty, err := ctyjson.MarshalType(o.Value.Type())
+			if err != nil {
+				return nil, fmt.Errorf("output %s: %w", o.Name, err)
+			}
+			if s.Value, err = plan.EncodeValue(o.Value); err != nil {
+				return nil, fmt.Errorf("output %s: %w", o.Name, err)
+			}
+			s.Type = ty
+		}
+		stored = append(stored, s)
+	}
+	return stored, nil
+}
+
+// outputChanges puts the outputs beside what the state has of them.
+func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]OutputChange, error) {
+	was := make(map[string]state.StoredOutput, len(before))
+	for _, o := range before {
+		was[o.Name] = o
+	}
+	var changes []OutputChange
+	for _, o := range outputs {
+		change := OutputChange{Name: o.Name, Sensitive: o.Sensitive, After: o.Value}
+		if o.Sensitive {
+			change.After = cty.NullVal(cty.DynamicPseudoType)
+		}
+		if old, ok := was[o.Name]; ok {
+			delete(was, o.Name)
+			v, err := OutputValue(old)
+			if err != nil {
+				return nil, err
+			}
+			change.Before = v
+		}
+		changes = append(changes, change)
+	}
+	for _, old := range before {
+		if _, gone := was[old.Name]; !gone {
+			continue
+		}
+		v, err := OutputValue(old)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, OutputChange{Name: old.Name, Sensitive: old.Sensitive, Before: v})
+	}
+	return changes, nil
+}
+
+// OutputValue is a stored output's value: unknown before the first read, null
+// when it is sensitive and so was never stored.
+func OutputValue(o state.StoredOutput) (cty.Value, error) {
+	switch {
+	case o.Sensitive:
+		return cty.NullVal(cty.DynamicPseudoType), nil
+	case !o.Known:
+		return cty.DynamicVal, nil
+	}
+	ty, err := ctyjson.UnmarshalType(o.Type)
+	if err != nil {
+		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
+	}
+	v, err := plan.DecodeValue(o.Value, ty)
+	if err != nil {
+		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
+	}
+	return v, nil
+}

@@ -1,0 +1,383 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/waybill-dev/waybill/hclspec"
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// AgentOptions are what the long-running agent needs beside the Runner.
+type AgentOptions struct {
+	// Load loads the configuration: the directory itself for an empty dir, else the
+	// copy of it in dir, with the copies of files from outside it.
+	Load func(dir string, outside map[string]string) (*hclspec.Config, hcl.Diagnostics)
+	// Dir is the configuration directory, absolute.
+	Dir       string
+	StatePath string
+	// MaxUntrack overrides the configuration's max_untrack at this start; nil: none.
+	MaxUntrack *hclspec.Untrack
+	// Settings are those of the start; waybill {} and listen addresses need a restart.
+	Settings hclspec.Settings
+	// Reload is told when to reload (SIGHUP); may be nil.
+	Reload <-chan struct{}
+	// Report shows diagnostics of a configuration that was not taken; may be nil.
+	Report func(*hclspec.Config, hcl.Diagnostics)
+	// Listening is told where the agent listens, once it does; may be nil. It runs
+	// before the declaration is recorded, so that a sandbox can be told where to push.
+	Listening func(admin, receiver net.Addr)
+	// Revision says what declares: the commit or the hash of the configuration.
+	Revision func(*hclspec.Config) string
+	// Evaluated is told what a configuration declares before it is read (a sandbox
+	// makes it exist); may be nil.
+	Evaluated func([]plan.Desired)
+}
+
+// Agent is the long-running loop: schedule, receiver, reload and admin around one
+// recorder.
+type Agent struct {
+	runner  *Runner
+	opts    AgentOptions
+	store   state.Store
+	rec     *recorder
+	metrics *metrics
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	queues map[string]*queue
+	stops  map[string]context.CancelFunc
+	config *hclspec.Config
+	// referred are the blocks that others refer to: when their items change, the
+	// configuration is evaluated again.
+	referred map[string]bool
+	reload   reloadState
+	watched  *watch
+
+	running   sync.WaitGroup
+	changed   chan struct{} // an item of a referred block changed
+	asked     chan chan error
+	declared  atomic.Bool  // the declaration is recorded
+	listening atomic.Bool  // the receiver listens
+	stored    atomic.Int64 // unix nanoseconds of the last proof that callbacks can be stored
+	turned    atomic.Int64 // unix nanoseconds of the loop's last turn
+}
+
+// RunAgent runs until ctx ends, then lets what is in flight finish. store must be
+// open for writing; it is not closed.
+func (r *Runner) RunAgent(ctx context.Context, store state.Store, opts AgentOptions) error {
+	a := &Agent{
+		runner: r, opts: opts, store: store, log: r.Log, metrics: newMetrics(r.Version, r.Revision),
+		queues: make(map[string]*queue), stops: make(map[string]context.CancelFunc),
+		changed: make(chan struct{}, 1), asked: make(chan chan error),
+	}
+	abandon := make(chan struct{})
+	a.rec = &recorder{
+		catalog: newCatalog(r.Vendors), store: store, now: r.Now, log: r.Log, metrics: a.metrics,
+		unfolded: make(chan struct{}, 1), spill: spill{dir: spillDir(opts.StatePath)}, abandon: abandon,
+	}
+	a.rec.backlog.Store(true)
+	a.rec.rescheduled = a.scheduled
+	a.rec.changed = a.sawChange
+	a.metrics.registry.MustRegister(gauges{agent: a})
+	return a.run(ctx, abandon)
+}
+
+func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
+	listeners, err := a.listen()
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	defer func() {
+		if a.watched != nil {
+			_ = a.watched.close() // nothing is left to be told
+		}
+	}()
+	if a.opts.Listening != nil {
+		a.opts.Listening(listeners.adminAddr(), listeners.receiverAddr())
+	}
+	if err := a.start(ctx); err != nil {
+		return err
+	}
+	served := listeners.serve(a)
+	a.log.Info("the agent runs", "admin", listeners.adminAddr().String(), "receiver", listeners.receiverAddr().String())
+
+	work, stopWork := context.WithCancel(ctx)
+	defer stopWork()
+	a.running.Go(func() { a.foldLoop(work) })
+	err = a.loop(ctx, served)
+
+	a.log.Info("stopping: what is in flight finishes")
+	longest := 5 * time.Second
+	for _, q := range a.allQueues() {
+		if q.account != nil {
+			longest = max(longest, q.account.Timeout)
+		}
+	}
+	last := time.AfterFunc(longest+4*time.Second, func() { close(abandon) })
+	defer last.Stop()
+	stopWork()
+	listeners.shutdown(longest)
+	a.running.Wait()
+	ending := context.WithoutCancel(ctx)
+	err = errors.Join(err, a.rec.foldAll(ending), a.heartbeat(ending))
+	if err == nil {
+		a.log.Info("stopped")
+	}
+	return err
+}
+
+// start records the declaration and fills the schedule.
+func (a *Agent) start(ctx context.Context) error {
+	if err := a.takeFirst(ctx); err != nil {
+		return err
+	}
+	if err := a.rec.finish(ctx); err != nil {
+		return err
+	}
+	if err := a.outage(ctx); err != nil {
+		return err
+	}
+	if err := a.heartbeat(ctx); err != nil {
+		return err
+	}
+	if err := a.rec.foldAll(ctx); err != nil {
+		return err
+	}
+	counts, err := a.store.Counts(ctx)
+	if err != nil {
+		return fmt.Errorf("count the state: %w", err)
+	}
+	a.metrics.seed(a.rec.accounts, counts)
+	a.declared.Store(true)
+	return a.fill(ctx)
+}
+
+// fill puts every tracked item that is due some time on its queue. What is overdue
+// is spread, so that a restart does not stampede the vendors.
+func (a *Agent) fill(ctx context.Context) error {
+	now := a.runner.Now()
+	var overdue []state.Slot
+	late := make(map[string]int)
+	for slot, err := range a.store.Schedule(ctx) {
+		switch {
+		case err != nil:
+			return fmt.Errorf("read the schedule: %w", err)
+		case slot.Due.IsZero():
+		case slot.Due.Before(now):
+			overdue = append(overdue, slot)
+			late[slot.Account]++
+		default:
+			a.queueOf(slot.Type, slot.Account).add(slot.ItemID, slot.Due, slot.Due)
+		}
+	}
+	for _, slot := range overdue {
+		a.queueOf(slot.Type, slot.Account).add(slot.ItemID, now.Add(spread(spreadOver(late[slot.Account]))), slot.Due)
+	}
+	return nil
+}
+
+// queueOf is the queue of items of a type in an account.
+func (a *Agent) queueOf(typ, account string) *queue {
+	name := account
+	if t := a.rec.catalog.types[typ]; t == nil || t.Kind == plan.Counted {
+		name = ""
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if q, ok := a.queues[name]; ok {
+		return q
+	}
+	return a.queues[""]
+}
+
+func (a *Agent) allQueues() []*queue {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	queues := make([]*queue, 0, len(a.queues))
+	for _, q := range a.queues {
+		queues = append(queues, q)
+	}
+	slices.SortFunc(queues, func(x, y *queue) int {
+		if x.name < y.name {
+			return -1
+		}
+		return 1
+	})
+	return queues
+}
+
+// scheduled puts an item's next turn on its queue.
+func (a *Agent) scheduled(item *plan.Item) {
+	if !item.Due.IsZero() && a.declared.Load() {
+		a.queueOf(item.Address.Type, item.Account).add(item.ID, item.Due, item.Due)
+	}
+}
+
+// sawChange asks for another evaluation when others refer to the item's block.
+func (a *Agent) sawChange(item *plan.Item, _ []plan.Field) {
+	a.mu.Lock()
+	wanted := a.referred[item.Address.Block()]
+	a.mu.Unlock()
+	if wanted {
+		select {
+		case a.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// foldLoop folds what records came in, gathering those of a tenth of a second.
+func (a *Agent) foldLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.rec.unfolded:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+		if err := a.rec.foldAll(context.WithoutCancel(ctx)); err != nil {
+			a.log.Error("records could not be counted; trying again", "error", err)
+			a.rec.recorded()
+		}
+	}
+}
+
+// loop waits for what concerns the whole: reloads, changes that others refer to,
+// the heartbeat, and the end.
+func (a *Agent) loop(ctx context.Context, served <-chan error) error {
+	compare := time.NewTicker(10 * time.Second)
+	defer compare.Stop()
+	beat := time.NewTicker(time.Second)
+	defer beat.Stop()
+	evaluate := time.NewTimer(time.Hour)
+	evaluate.Stop()
+	defer evaluate.Stop()
+	waiting := false
+	pause := time.Second
+	var lastBeat time.Time
+	for {
+		now := a.runner.Now()
+		a.turned.Store(now.UnixNano())
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-served:
+			return err
+		case <-a.opts.Reload:
+			a.reloaded(ctx, "signal")
+		case answer := <-a.asked:
+			answer <- a.reloaded(ctx, "request")
+		case <-a.watched.events():
+			a.watched.settle()
+			if a.watched.changed() {
+				a.reloaded(ctx, "a file changed")
+			}
+		case <-compare.C:
+			if a.watched.changed() {
+				a.reloaded(ctx, "a file changed")
+			}
+		case <-a.changed:
+			if !waiting {
+				waiting = true
+				evaluate.Reset(pause)
+			}
+		case <-evaluate.C:
+			waiting = false
+			started := time.Now()
+			if err := a.evaluateAgain(ctx); err != nil {
+				a.log.Error("dependents could not be evaluated again; the declaration stays as it was", "error", err)
+			}
+			pause = max(time.Second, 10*time.Since(started))
+		case <-beat.C:
+			if now.Sub(lastBeat) < beatEvery && a.healthy() {
+				continue
+			}
+			if err := errors.Join(a.outage(ctx), a.heartbeat(ctx)); err != nil {
+				a.log.Error("the state cannot be written: callbacks are refused with 503 until it can", "error", err)
+				continue
+			}
+			lastBeat = now
+			if err := a.rec.takeIn(ctx); err != nil {
+				a.log.Error("what was pulled before could not be taken in yet", "error", err)
+			}
+		}
+	}
+}
+
+// beatEvery is how often the agent proves, and remembers, that callbacks can be
+// stored.
+const beatEvery = 30 * time.Second
+
+// noteAlive is the note of when callbacks could last be stored.
+const noteAlive = "receiver_alive_at"
+
+// outageAfter is how long NXCLOUD repeats a callback (Number Check callback, retries).
+const outageAfter = time.Hour
+
+func (a *Agent) heartbeat(ctx context.Context) error {
+	now := a.runner.Now()
+	err := a.store.Commit(ctx, &state.Batch{Notes: map[string]string{noteAlive: plan.FormatTime(now)}})
+	if err != nil {
+		a.stored.Store(0)
+		return fmt.Errorf("record that the receiver is alive: %w", err)
+	}
+	a.stored.Store(now.UnixNano())
+	return nil
+}
+
+// outage records a loss window for each receiving account when callbacks could
+// not be stored for longer than the vendor repeats them.
+func (a *Agent) outage(ctx context.Context) error {
+	text, err := a.store.Note(ctx, noteAlive)
+	if err != nil || text == "" {
+		return err
+	}
+	last, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return fmt.Errorf("note %s: %w", noteAlive, err)
+	}
+	now := a.runner.Now()
+	if now.Sub(last) <= outageAfter {
+		return nil
+	}
+	batch := &state.Batch{Notes: map[string]string{noteAlive: plan.FormatTime(now)}}
+	for name, account := range a.rec.accounts {
+		if account.Gate != nil {
+			batch.LossWindows = append(batch.LossWindows, plan.LossWindow{
+				Account: name, From: last, To: now, Bound: -1, Cause: plan.LossOutage,
+				Detail: "callbacks could not be received for longer than the vendor repeats them (60 minutes)",
+			})
+		}
+	}
+	if err := a.store.Commit(ctx, batch); err != nil {
+		return fmt.Errorf("record the outage: %w", err)
+	}
+	a.metrics.losses(batch.LossWindows)
+	for i := range batch.LossWindows {
+		w := &batch.LossWindows[i]
+		a.log.Error("records may have been lost", "account", w.Account, "cause", w.Cause, "from", plan.FormatTime(w.From), "to", plan.FormatTime(w.To))
+	}
+	return nil
+}
+
+// healthy reports whether callbacks can be stored and the loop turns.
+func (a *Agent) healthy() bool {
+	now := a.runner.Now()
+	return a.stored.Load() != 0 && now.Sub(time.Unix(0, a.turned.Load())) < time.Minute
+}

@@ -1,0 +1,420 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/hclspec"
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// Plan is a dry run: it evaluates, reads what is tracked and due for a read, and
+// says what would change. It changes nothing anywhere and makes no destructive
+// read. reader is nil where there is no state yet.
+func (r *Runner) Plan(ctx context.Context, config *hclspec.Config, reader state.Reader, opts PassOptions) (*Result, hcl.Diagnostics, error) {
+	p, diags, err := r.newPass(config, reader, opts)
+	if p == nil || diags.HasErrors() || err != nil {
+		return nil, diags, err
+	}
+	for {
+		wave, more := p.ev.next(ctx)
+		diags = diags.Extend(more)
+		if wave == nil || more.HasErrors() {
+			break
+		}
+		if err := p.look(ctx, wave); err != nil {
+			return nil, diags, err
+		}
+	}
+	if diags.HasErrors() {
+		return nil, diags, nil
+	}
+	more, err := p.conclude(ctx)
+	return p.result, diags.Extend(more), err
+}
+
+// Apply is one pass for real. It evaluates and diffs, asks approve, then wave by
+// wave declares, reads, pulls and derives, and records outputs and checks at the end.
+func (r *Runner) Apply(ctx context.Context, config *hclspec.Config, store state.Store, opts PassOptions, approve func(*Result) (bool, error)) (*Result, hcl.Diagnostics, error) {
+	p, diags, err := r.newPass(config, store, opts)
+	if p == nil || diags.HasErrors() || err != nil {
+		return nil, diags, err
+	}
+	for {
+		wave, more := p.ev.next(ctx)
+		diags = diags.Extend(more)
+		if wave == nil || more.HasErrors() {
+			break
+		}
+		p.waves++
+	}
+	if diags.HasErrors() {
+		return nil, diags, nil
+	}
+	if err := p.survey(ctx); err != nil {
+		return nil, diags, err
+	}
+	more, err := p.conclude(ctx)
+	diags = diags.Extend(more)
+	if err != nil || diags.HasErrors() {
+		return p.result, diags, err
+	}
+	ok, err := approve(p.result)
+	if err != nil || !ok {
+		return p.result, diags, err
+	}
+	return p.carryOut(ctx, store, diags)
+}
+
+// pass is one walk through the steps.
+type pass struct {
+	runner   *Runner
+	config   *hclspec.Config
+	opts     PassOptions
+	catalog  catalog
+	accounts map[string]*account
+	reader   state.Reader
+	ev       *evaluation
+	result   *Result
+
+	waves int // that the evaluation had
+
+	mu       sync.Mutex
+	read     map[string]bool // identities that this pass has read
+	refusals map[string]bool // accounts whose credentials were refused
+	warnings map[string]*Warning
+}
+
+func (r *Runner) newPass(config *hclspec.Config, reader state.Reader, opts PassOptions) (*pass, hcl.Diagnostics, error) {
+	declared, diags := config.Accounts()
+	if diags.HasErrors() {
+		// Go on evaluating, so that one run shows every mistake.
+		_, more := allWaves(config)
+		return nil, diags.Extend(more), nil
+	}
+	c := newCatalog(r.Vendors)
+	accounts, err := r.connect(c, declared)
+	if err != nil {
+		return nil, diags, err
+	}
+	return &pass{
+		runner: r, config: config, opts: opts, catalog: c, accounts: accounts, reader: reader,
+		ev: newEvaluation(config, c, reader), result: &Result{},
+		read: make(map[string]bool), refusals: make(map[string]bool), warnings: make(map[string]*Warning),
+	}, diags, nil
+}
+
+// allWaves evaluates everything with nothing seen, for its mistakes.
+func allWaves(config *hclspec.Config) (n int, diags hcl.Diagnostics) {
+	ev := config.NewEvaluation(nil)
+	for {
+		wave, more := ev.Next(context.Background())
+		diags = diags.Extend(more)
+		if wave == nil || more.HasErrors() {
+			return n, diags
+		}
+		n++
+	}
+}
+
+// look reads what a wave declares and the state tracks, without recording: the
+// drift of a plan.
+func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
+	if p.reader == nil {
+		return nil
+	}
+	wanted := make(map[string]*plan.Desired, len(wave.Desired))
+	types := make(map[string]bool)
+	for i := range wave.Desired {
+		d := &wave.Desired[i]
+		wanted[identityOf(d.Address.Type, d.Account, d.Identity)] = d
+		types[d.Address.Type] = true
+	}
+	now := p.runner.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.parallelism())
+	var done int64
+	for typ := range types {
+		t, err := p.catalog.typeOf(typ)
+		if err != nil {
+			return err
+		}
+		if t.Kind == plan.Policy {
+			continue
+		}
+		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: typ, Unsettled: true}) {
+			if err != nil {
+				return fmt.Errorf("read the state: %w", err)
+			}
+			d, ok := wanted[identityOf(typ, item.Account, item.Identity)]
+			if !ok {
+				continue
+			}
+			declared := *item
+			declared.Address, declared.Args = d.Address, d.Args
+			if p.opts.Refresh && t.Kind == plan.Polled && p.readable(&declared, now) {
+				group.Go(func() error {
+					err := p.lookAt(ctx, t, item, declared)
+					p.mu.Lock()
+					done++
+					p.runner.progress("reading", done, 0)
+					p.mu.Unlock()
+					return err
+				})
+				continue
+			}
+			if err := p.tick(t, item, declared, now); err != nil {
+				return err
+			}
+		}
+	}
+	return group.Wait()
+}
+
+// lookAt reads one item and keeps the difference.
+func (p *pass) lookAt(ctx context.Context, t *plan.Type, item *plan.Item, declared plan.Item) error {
+	r := poll(ctx, t, p.accounts[item.Account], &declared, p.runner.Now)
+	if r.err != nil {
+		p.warn(item.Account, &item.Address, r.err)
+	}
+	next, fields, err := after(t, &declared, r, pace{Settings: plan.Settings{MaxInterval: plan.DefaultMaxInterval}})
+	if err != nil {
+		return err
+	}
+	if r.err == nil {
+		p.mu.Lock()
+		p.result.Reads++
+		p.mu.Unlock()
+	}
+	p.drift(t, item, next, fields)
+	return nil
+}
+
+// tick derives one item anew from the clock alone, where that may matter.
+func (p *pass) tick(t *plan.Type, item *plan.Item, declared plan.Item, now time.Time) error {
+	settings, err := plan.SettingsOf(declared.Args)
+	if err != nil {
+		return fmt.Errorf("arguments of %s: %w", declared.Address, err)
+	}
+	gaveUp := settings.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(settings.GiveUpAfter))
+	if !t.ClockDriven && !gaveUp && t.Kind == plan.Polled {
+		return nil
+	}
+	next := declared
+	var tally state.Tally
+	if t.Kind == plan.Counted {
+		if !gaveUp {
+			return nil // records are derived as they come
+		}
+		if tally, err = p.reader.Tally(context.Background(), item); err != nil {
+			return fmt.Errorf("count the records of %s: %w", item.Address, err)
+		}
+	}
+	fields, err := rederive(t, &next, tally.Tally, now)
+	if err != nil {
+		return err
+	}
+	p.drift(t, item, next, fields)
+	return nil
+}
+
+// drift keeps an item as this pass found it, and its difference.
+func (p *pass) drift(t *plan.Type, item *plan.Item, next plan.Item, fields []plan.Field) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ev.seen.overlay[identityOf(t.Name, item.Account, item.Identity)] = &next
+	if len(fields) > 0 {
+		p.result.Plan.Drift = append(p.result.Plan.Drift, plan.Change{
+			Action: plan.Observe, Address: next.Address, Item: item, Fields: fields,
+		})
+	}
+}
+
+// readable reports whether an item may be read now: not settled, not suspended,
+// and its last read longer ago than the floor.
+func (p *pass) readable(item *plan.Item, now time.Time) bool {
+	a, ok := p.accounts[item.Account]
+	if !ok || a.Poller == nil || a.Suspend || item.Settled {
+		return false
+	}
+	settings, err := plan.SettingsOf(item.Args)
+	if err != nil || settings.Suspend {
+		return false
+	}
+	return item.ReadAt.IsZero() || !now.Before(item.ReadAt.Add(a.MinInterval))
+}
+
+// survey counts what an apply would read and pull.
+func (p *pass) survey(ctx context.Context) error {
+	now := p.runner.Now()
+	tracked := make(map[string]*plan.Item)
+	if p.opts.Refresh {
+		for item, err := range p.reader.Items(ctx, state.ItemFilter{}) {
+			if err != nil {
+				return fmt.Errorf("read the state: %w", err)
+			}
+			if item.Settled || !p.readable(item, now) {
+				tracked[identityOf(item.Address.Type, item.Account, item.Identity)] = nil
+			}
+		}
+	}
+	for i := range p.ev.desired {
+		d := &p.ev.desired[i]
+		t, err := p.catalog.typeOf(d.Address.Type)
+		if err != nil {
+			return err
+		}
+		settings, err := plan.SettingsOf(d.Args)
+		if err != nil {
+			return fmt.Errorf("arguments of %s: %w", d.Address, err)
+		}
+		if a, ok := p.accounts[d.Account]; !p.opts.Refresh || settings.Suspend || !ok || a.Suspend {
+			continue
+		}
+		switch t.Kind {
+		case plan.Polled:
+			if _, waits := tracked[identityOf(t.Name, d.Account, d.Identity)]; !waits {
+				p.result.Reads++
+			}
+		case plan.Policy:
+			if p.opts.Pull {
+				p.result.Pulls = append(p.result.Pulls, Pull{Address: d.Address, Account: d.Account, Project: d.Identity})
+			}
+		}
+	}
+	return nil
+}
+
+// conclude diffs, evaluates outputs and checks, and puts the result in order.
+func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
+	changes, err := p.ev.diff(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("compare with the state: %w", err)
+	}
+	p.result.Plan.Changes = changes
+	diags := p.ev.forgets(changes)
+	outputs, more := p.ev.hcl.Outputs(ctx)
+	diags = diags.Extend(more)
+	var before []state.StoredOutput
+	if p.reader != nil {
+		if before, err = p.reader.Outputs(ctx); err != nil {
+			return diags, fmt.Errorf("read the outputs: %w", err)
+		}
+	}
+	if p.result.Outputs, err = outputChanges(before, outputs); err != nil {
+		return diags, err
+	}
+	checks, more := p.ev.hcl.Checks(ctx)
+	diags = diags.Extend(more)
+	p.result.Checks = checks
+	if err := p.expectations(ctx); err != nil {
+		return diags, err
+	}
+	slices.SortFunc(p.result.Plan.Drift, func(a, b plan.Change) int { return compareAddresses(a.Address, b.Address) })
+	for _, w := range p.warnings {
+		p.result.Warnings = append(p.result.Warnings, *w)
+	}
+	slices.SortFunc(p.result.Warnings, func(a, b Warning) int { return cmp.Compare(a.Account+a.Err.Error(), b.Account+b.Err.Error()) })
+	return diags, nil
+}
+
+// expectations judges every tracked item that has some, as this pass found it.
+func (p *pass) expectations(ctx context.Context) error {
+	p.result.Expectations = nil
+	if p.reader == nil {
+		return nil
+	}
+	now := p.runner.Now()
+	for block, desired := range p.ev.seen.desired {
+		if len(desired) == 0 || !p.ev.hcl.HasExpect(block) {
+			continue
+		}
+		t, err := p.catalog.typeOf(desired[0].Address.Type)
+		if err != nil {
+			return err
+		}
+		declared := make(map[string]*plan.Desired, len(desired))
+		for i := range desired {
+			declared[identityOf(t.Name, desired[i].Account, desired[i].Identity)] = &desired[i]
+		}
+		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: t.Name}) {
+			if err != nil {
+				return fmt.Errorf("read the state: %w", err)
+			}
+			key := identityOf(t.Name, item.Account, item.Identity)
+			d, ok := declared[key]
+			if !ok {
+				continue
+			}
+			if over, ok := p.ev.seen.overlay[key]; ok {
+				item = over
+			}
+			found := *item
+			found.Address, found.Args = d.Address, d.Args
+			if _, _, err := judge(p.ev.hcl, t, &found, now); err != nil {
+				return err
+			}
+			for _, e := range found.Expectations {
+				p.result.Expectations = append(p.result.Expectations, ItemExpectation{Address: found.Address, Expectation: e})
+			}
+		}
+	}
+	slices.SortFunc(p.result.Expectations, func(a, b ItemExpectation) int {
+		if failed := a.State == plan.ExpectFailed; failed != (b.State == plan.ExpectFailed) {
+			if failed {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(compareAddresses(a.Address, b.Address), cmp.Compare(a.Name, b.Name))
+	})
+	return nil
+}
+
+func compareAddresses(a, b plan.Address) int {
+	switch {
+	case a.Less(b):
+		return -1
+	case b.Less(a):
+		return 1
+	}
+	return 0
+}
+
+// warn keeps a read or pull that went wrong; those of one account that went wrong
+// in the same way are one warning.
+func (p *pass) warn(account string, address *plan.Address, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kind := providers.KindOf(err)
+	if kind == providers.Credentials || kind == providers.Permission {
+		p.result.CredentialsFailed = true
+		p.refusals[account] = true
+	}
+	key := account + "\x00" + err.Error()
+	if w, ok := p.warnings[key]; ok {
+		w.Count++
+		return
+	}
+	p.warnings[key] = &Warning{Account: account, Address: address, Err: err, Count: 1}
+}
+
+func (p *pass) parallelism() int {
+	if p.runner.Parallelism > 0 {
+		return p.runner.Parallelism
+	}
+	n := 0
+	for _, a := range p.accounts {
+		n += max(a.Concurrency, 1)
+	}
+	return max(n, 1)
+}

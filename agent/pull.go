@@ -1,0 +1,261 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// The destructive read. What the vendor returns it has deleted, so:
+//
+//	intent on disk -> request -> answer on disk, byte for byte -> parse -> records, loss window, intent over
+//
+// A process that ends between any two of these leaves an intent, or an answer
+// that was not derived, and recover finishes the work at the next start.
+
+// pulled is what one page came to.
+type pulled struct {
+	reports int
+	full    bool // as many as asked for: there may be more
+	err     error
+}
+
+// pull takes one page for a policy. pulled.err is the vendor's; the returned
+// error is the state's, and then no further pull may be made.
+func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulled, error) {
+	if err := c.takeIn(ctx); err != nil {
+		return pulled{}, fmt.Errorf("no pull while what was pulled before is not in the state: %w", err)
+	}
+	t, err := c.catalog.typeOf(item.Address.Type)
+	if err != nil {
+		return pulled{}, err
+	}
+	args, err := plan.DecodeValue(item.Args, t.ArgsType())
+	if err != nil {
+		return pulled{}, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
+	}
+	limit, _ := args.GetAttr("limit").AsBigFloat().Int64()
+	intent := state.Intent{
+		ID: rand.Text(), ItemID: item.ID, Address: item.Address, Account: item.Account,
+		Limit: int(limit), StartedAt: c.now(),
+	}
+	if err := c.store.Commit(ctx, &state.Batch{Intents: []state.Intent{intent}}); err != nil {
+		return pulled{}, fmt.Errorf("record the intent to pull %s: %w", item.Address, err)
+	}
+	// From here on nothing is cut off: the vendor may be deleting.
+	ctx = context.WithoutCancel(ctx)
+	started := c.now()
+	answer, vendorErr := a.Puller.Pull(ctx, providers.PullRequest{Project: item.Identity, Limit: int(limit)})
+	if answer.At.IsZero() {
+		answer.At = c.now()
+	}
+	c.metrics.pull(a, vendorErr, c.now().Sub(started))
+	if vendorErr != nil && len(answer.Body) == 0 && answer.Status == 0 {
+		return pulled{err: vendorErr}, c.concludeEmpty(ctx, intent, answer, vendorErr)
+	}
+	raw := state.Raw{
+		ID: c.store.NewRawID(), Kind: state.RawPull, Account: item.Account, ItemID: item.ID,
+		At: answer.At, Status: answer.Status, Complete: answer.Complete && vendorErr == nil, Body: answer.Body,
+	}
+	if err := c.land(ctx, intent, raw); err != nil {
+		return pulled{}, err
+	}
+	return c.derivePull(ctx, &raw, &intent, answer.RetryAfter)
+}
+
+// concludeEmpty ends a pull that brought nothing at all: a loss window when the
+// vendor may have seen the request.
+func (c *recorder) concludeEmpty(ctx context.Context, intent state.Intent, answer providers.Answer, vendorErr error) error {
+	var window *plan.LossWindow
+	if answer.Reached {
+		window = &plan.LossWindow{
+			Address: intent.Address, Account: intent.Account, From: intent.StartedAt, To: answer.At,
+			Bound: int64(intent.Limit), Cause: plan.LossPull,
+			Detail: "the request was sent and no answer arrived: " + vendorErr.Error(),
+		}
+	}
+	wait := providerRetryAfter(vendorErr)
+	return c.concludePull(ctx, intent, answer.At, &state.Batch{}, providers.Page{Err: vendorErr}, window, wait)
+}
+
+// derivePull makes records of a landed answer, and ends its intent.
+func (c *recorder) derivePull(ctx context.Context, raw *state.Raw, intent *state.Intent, wait time.Duration) (pulled, error) {
+	vendor, err := c.vendorOf(ctx, raw)
+	if err != nil {
+		return pulled{}, err
+	}
+	page := recordsOf(vendor, providers.Answer{
+		At: raw.At, Status: raw.Status, Body: raw.Body, Complete: raw.Complete, Reached: true,
+	})
+	for i := range page.Records {
+		page.Records[i].Account, page.Records[i].ReceivedAt, page.Records[i].RawID = raw.Account, raw.At, raw.ID
+	}
+	var window *plan.LossWindow
+	if !page.Whole {
+		window = &plan.LossWindow{
+			Address: intent.Address, Account: raw.Account, From: intent.StartedAt, To: raw.At,
+			Bound:    max(int64(intent.Limit-len(page.Records)), 0),
+			Salvaged: int64(len(page.Records)), Cause: plan.LossPull, RawID: raw.ID,
+		}
+		if page.Err != nil {
+			window.Detail = page.Err.Error()
+		}
+	}
+	batch := &state.Batch{Derived: []int64{raw.ID}, Records: page.Records}
+	if err := c.concludePull(ctx, *intent, raw.At, batch, page, window, max(wait, providerRetryAfter(page.Err))); err != nil {
+		return pulled{}, err
+	}
+	c.metrics.pulled(raw.Account, batch.NewRecords)
+	c.recorded()
+	return pulled{reports: len(page.Records), full: page.Err == nil && len(page.Records) >= intent.Limit, err: page.Err}, nil
+}
+
+// recordsOf parses, and makes of a parser's fault a page that could not be
+// understood: its bytes are kept, and a later parser may do better.
+func recordsOf(vendor *providers.Definition, answer providers.Answer) (page providers.Page) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			page = providers.Page{Err: &providers.Error{
+				Kind: providers.WrongContent,
+				Err:  fmt.Errorf("%s's answer could not be parsed; its bytes are kept: report this as a bug", vendor.Schema.Provider),
+			}}
+		}
+	}()
+	return vendor.Records(answer)
+}
+
+// concludePull records what a pull came to on its policy and ends the intent.
+func (c *recorder) concludePull(ctx context.Context, intent state.Intent, at time.Time, batch *state.Batch, page providers.Page, window *plan.LossWindow, wait time.Duration) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	batch.Concluded = []string{intent.ID}
+	items, err := c.store.ItemsByID(ctx, []int64{intent.ItemID})
+	if err != nil {
+		return fmt.Errorf("load %s: %w", intent.Address, err)
+	}
+	var told *plan.Item
+	if len(items) == 1 {
+		item := items[0]
+		if batch.LossWindows = retentionWindow(item, page, at); window != nil {
+			batch.LossWindows = append(batch.LossWindows, *window)
+		}
+		fields, err := c.afterPull(item, page, at, int64(len(batch.LossWindows)), wait)
+		if err != nil {
+			return err
+		}
+		batch.Items = []state.ItemWrite{{Item: *item}}
+		if len(fields) > 0 {
+			event := plan.Event{At: at, ItemID: item.ID, Address: item.Address, Action: plan.Observe, Revision: c.revision, Changes: fields}
+			if len(batch.Derived) > 0 {
+				event.RawID = batch.Derived[0]
+			}
+			batch.Events = []plan.Event{event}
+		}
+		told = item
+	} else if window != nil {
+		batch.LossWindows = []plan.LossWindow{*window}
+	}
+	if err := c.store.Commit(ctx, batch); err != nil {
+		c.backlog.Store(true)
+		return fmt.Errorf("record the pull of %s: %w", intent.Address, err)
+	}
+	c.metrics.losses(batch.LossWindows)
+	for i := range batch.LossWindows {
+		w := &batch.LossWindows[i]
+		c.log.Error("records may have been lost", "address", w.Address.String(), "cause", w.Cause, "bound", w.Bound, "salvaged", w.Salvaged, "detail", w.Detail)
+	}
+	if told != nil && told.ForgottenAt.IsZero() {
+		var fields []plan.Field
+		if len(batch.Events) > 0 {
+			fields = batch.Events[0].Changes
+		}
+		c.tell(told, fields)
+	}
+	return nil
+}
+
+// retentionWindow is a loss without bound when the vendor kept reports for less
+// long than nobody asked for them.
+func retentionWindow(item *plan.Item, page providers.Page, at time.Time) []plan.LossWindow {
+	last := item.Pulls.LastSuccessAt
+	if !page.Whole || page.Err != nil || last.IsZero() || at.Sub(last) <= retention {
+		return nil
+	}
+	return []plan.LossWindow{{
+		Address: item.Address, Account: item.Account, From: last, To: at.Add(-retention), Bound: -1, Cause: plan.LossRetention,
+		Detail: "the vendor keeps reports for 72 hours, and the last complete answer is older",
+	}}
+}
+
+// retention is how long UCloud keeps reports (PullUSMSReport).
+const retention = 72 * time.Hour
+
+// afterPull puts a pull's result on its policy and returns the differences.
+func (c *recorder) afterPull(item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]plan.Field, error) {
+	t, err := c.catalog.typeOf(item.Address.Type)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.paceOf(item)
+	if err != nil {
+		return nil, err
+	}
+	item.ReadAt = at
+	item.Pulls.PulledTotal += int64(len(page.Records))
+	item.Pulls.LossWindows += windows
+	if page.Whole && page.Err == nil {
+		item.Pulls.LastSuccessAt, item.ObservedAt = at, at
+		item.Failures, item.LastError = 0, ""
+		if item.FirstReadAt.IsZero() {
+			item.FirstReadAt = at
+		}
+	} else {
+		item.Failures++
+		if page.Err != nil {
+			item.LastError = page.Err.Error()
+		}
+	}
+	item.Due = time.Time{}
+	if !p.Suspend {
+		interval := backoff(p.Interval, max(item.Failures-1, 0), max(p.Interval, plan.DefaultMaxInterval))
+		item.Due = later(at.Add(interval), at.Add(wait))
+	}
+	fields, err := rederive(t, item, plan.Tally{}, at)
+	if err != nil {
+		return nil, err
+	}
+	_, _, err = judge(c.eval, t, item, at)
+	return fields, err
+}
+
+// vendorOf finds who can read a raw's bytes: by its account's provider, which is
+// the account's name up to the alias.
+func (c *recorder) vendorOf(_ context.Context, raw *state.Raw) (*providers.Definition, error) {
+	vendor, ok := c.catalog.byName[providerOf(raw.Account)]
+	if !ok || vendor.Records == nil {
+		return nil, fmt.Errorf("raw %d is of account %s, which this version of Waybill does not know", raw.ID, raw.Account)
+	}
+	return vendor, nil
+}
+
+func providerOf(account string) string {
+	for i := range len(account) {
+		if account[i] == '.' {
+			return account[:i]
+		}
+	}
+	return account
+}
+
+func providerRetryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*providers.Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}

@@ -1,0 +1,80 @@
+// Package agent is one pass, and when passes happen: it evaluates the
+// configuration, reads, pulls and receives, and records what differs.
+//
+// plan and apply (pass.go) and the long-running agent (loop.go) walk the same
+// steps: evaluate, diff, declare, read or pull, derive, record.
+package agent
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
+)
+
+// Runner carries out passes.
+type Runner struct {
+	Vendors     []*providers.Definition
+	Now         func() time.Time
+	Log         *slog.Logger
+	Transport   http.RoundTripper // nil: the usual one
+	Parallelism int               // reads under way at once over all accounts; 0: each account's own bound
+	Revision    string            // what declares: see Revision
+	Version     string            // of the program
+	Progress    func(Progress)    // may be nil
+}
+
+// Progress is how far a long step is.
+type Progress struct {
+	Phase       string // "reading", "tracking"
+	Done, Total int64
+}
+
+// PassOptions narrow a pass.
+type PassOptions struct {
+	Refresh bool // read vendors at all
+	Pull    bool // apply: make destructive reads
+	// StatePath is where the state is; what a pull brought and the database could
+	// not take is kept beside it.
+	StatePath string
+	// Reread are addresses that apply reads although they are settled.
+	Reread []plan.Address
+}
+
+func (r *Runner) progress(phase string, done, total int64) {
+	if r.Progress != nil {
+		r.Progress(Progress{Phase: phase, Done: done, Total: total})
+	}
+}
+
+// account is a provider block and its live connection.
+type account struct {
+	plan.Account
+	*providers.Connection
+	vendor *providers.Definition
+}
+
+// connect makes a connection for every provider block; no network call is made.
+func (r *Runner) connect(c catalog, accounts []plan.Account) (map[string]*account, error) {
+	live := make(map[string]*account, len(accounts))
+	for _, a := range accounts {
+		vendor, ok := c.byName[a.Provider]
+		if !ok {
+			return nil, fmt.Errorf("provider %s is not known to this version of Waybill", a.Provider)
+		}
+		connection, err := vendor.Connect(a.Config, providers.Options{
+			Transport: r.Transport,
+			Now:       r.Now,
+			Log:       r.Log,
+			UserAgent: "waybill/" + r.Version,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("provider %s: %w", a.Name, err)
+		}
+		live[a.Name] = &account{Account: a, Connection: connection, vendor: vendor}
+	}
+	return live, nil
+}

@@ -1,0 +1,72 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// seen is what a pass knows of each block's instances: what the state holds,
+// what this pass has read and not recorded (a plan), and what is declared and
+// not tracked yet. It answers the references between resources.
+type seen struct {
+	catalog catalog
+	reader  state.Reader // nil: there is no state yet
+	// desired are the instances of this pass by block; a block that is absent was
+	// deferred, or not evaluated: then what is tracked stands.
+	desired map[string][]plan.Desired
+	// overlay holds items by identity as this pass found them.
+	overlay map[string]*plan.Item
+}
+
+// Instances implements hclspec.Seen.
+func (s *seen) Instances(ctx context.Context, typ, name string) (map[plan.Key]cty.Value, error) {
+	t, err := s.catalog.typeOf(typ)
+	if err != nil {
+		return nil, err
+	}
+	desired, declared := s.desired[typ+"."+name]
+	tracked := make(map[string]*plan.Item)
+	values := make(map[plan.Key]cty.Value, len(desired))
+	if s.reader != nil {
+		for item, err := range s.reader.Items(ctx, state.ItemFilter{Type: typ}) {
+			if err != nil {
+				return nil, fmt.Errorf("read the state of %s.%s: %w", typ, name, err)
+			}
+			key := identityOf(typ, item.Account, item.Identity)
+			if over, ok := s.overlay[key]; ok {
+				item = over
+			}
+			if declared {
+				tracked[key] = item
+				continue
+			}
+			if item.Address.Name != name {
+				continue
+			}
+			if values[item.Address.Key], err = plan.ItemValues(t, item); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i := range desired {
+		d := &desired[i]
+		item, ok := tracked[identityOf(typ, d.Account, d.Identity)]
+		if !ok {
+			if values[d.Address.Key], err = plan.DesiredValues(t, d); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		declared := *item // as it will stand once the declaration is recorded
+		declared.Address, declared.Args = d.Address, d.Args
+		if values[d.Address.Key], err = plan.ItemValues(t, &declared); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
