@@ -11,6 +11,10 @@ import (
 	"strconv"
 )
 
+// LastGoodSuffix makes the name of the directory in which the last good
+// configuration is kept from the path of the state.
+const LastGoodSuffix = ".last-good"
+
 // lastGood is the copy of the last configuration that was taken, with every file
 // it read, in a 0700 directory beside the state. A manifest names the copy that
 // holds; it is replaced in one step, so that a kill leaves one or the other.
@@ -81,6 +85,12 @@ func (l lastGood) tidy(current string) error {
 		}
 	}
 	return nil
+}
+
+// LastGood finds the configuration that an agent kept beside a state: its
+// directory, and where the files from outside it are.
+func LastGood(statePath string) (dir string, outside map[string]string, found bool, err error) {
+	return lastGood{dir: statePath + LastGoodSuffix}.open()
 }
 
 // open finds the copy: its configuration directory, and where the files from

@@ -41,7 +41,7 @@ func (a *Agent) takeFirst(ctx context.Context) error {
 	if !errors.Is(err, errNotTaken) {
 		return err
 	}
-	kept := lastGood{dir: a.opts.StatePath + ".last-good"}
+	kept := lastGood{dir: a.opts.StatePath + LastGoodSuffix}
 	dir, outside, found, keptErr := kept.open()
 	if keptErr != nil {
 		return errors.Join(err, keptErr)
@@ -109,7 +109,7 @@ func (a *Agent) refused(config *hclspec.Config, err error) {
 // keep copies the configuration beside the state, for a start at which the
 // directory's own cannot be taken.
 func (a *Agent) keep(config *hclspec.Config) error {
-	kept := lastGood{dir: a.opts.StatePath + ".last-good"}
+	kept := lastGood{dir: a.opts.StatePath + LastGoodSuffix}
 	return kept.keep(a.opts.Dir, config.Files())
 }
 

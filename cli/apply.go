@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/waybill-dev/waybill/agent"
+)
+
+func applyCommand() *command {
+	var f passFlags
+	var autoApprove, pull bool
+	var reread listFlag
+	return &command{
+		name:    "apply",
+		args:    "[PLANFILE]",
+		summary: "Record the declaration, read what is due and pull reports, once",
+		detail: "Asks first, unless there is nothing to record and nothing to pull. Reads every unsettled item whose last read is older than the floor. " +
+			"A pull deletes at the vendor what it returns; Waybill keeps it.",
+		maxArgs: 1,
+		flags: func(fs *flag.FlagSet) {
+			f.register(fs)
+			fs.BoolVar(&autoApprove, "auto-approve", false, "do not ask")
+			fs.BoolVar(&pull, "pull", true, "pull reports; with false nothing is deleted at a vendor")
+			fs.Var(&reread, "reread", "read this `address` although it is settled; may be repeated")
+		},
+		run: func(ctx context.Context, p *program, args []string) int {
+			if len(args) == 1 {
+				return p.fail(notInThisVersion("a saved plan (" + args[0] + ")"))
+			}
+			addresses, err := parseAddresses("reread", reread)
+			if err != nil {
+				return p.fail(err)
+			}
+			return p.apply(ctx, &f, agent.PassOptions{Refresh: f.refresh, Pull: pull && f.refresh, Reread: addresses}, autoApprove)
+		},
+	}
+}
+
+func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOptions, autoApprove bool) int {
+	switch {
+	case autoApprove:
+	case f.json:
+		return p.fail(errors.New("apply -json cannot ask: give -auto-approve too"))
+	case !f.input:
+		return p.fail(errors.New("apply -input=false cannot ask: give -auto-approve too"))
+	}
+	s, ok := p.prepare(ctx, f)
+	if !ok {
+		return exitError
+	}
+	defer s.close()
+	store, err := p.writer(s.path, "apply")
+	if err != nil {
+		return s.view.fail(err)
+	}
+	options.StatePath = s.path
+	approve := func(r *agent.Result) (bool, error) {
+		s.view.progressDone()
+		s.view.planned(r, plannedApply)
+		if !autoApprove && needsApproval(r) {
+			if yes, err := p.ask(ctx, r); !yes || err != nil {
+				return false, err
+			}
+		}
+		s.view.applying(r)
+		return true, nil
+	}
+	result, diags, err := p.runner(agent.Revision(".", s.config.Files()), f.parallelism, s.view.progress).Apply(ctx, s.config, store, options, approve)
+	s.view.progressDone()
+	if code, ok := p.passFailed(ctx, s, diags, err); !ok {
+		return p.closing(store, code)
+	}
+	if !result.Applied {
+		p.note("\nApply cancelled.")
+		return p.closing(store, exitError)
+	}
+	s.view.warnings(result)
+	s.view.applied(result)
+	return p.closing(store, exitCode(result, f))
+}
+
+// needsApproval: reading alone harms nobody.
+func needsApproval(r *agent.Result) bool {
+	return len(r.Plan.Changes) > 0 || len(r.Pulls) > 0
+}
+
+// ask puts the question of apply and reads the answer from standard input, a
+// terminal or not.
+func (p *program) ask(ctx context.Context, r *agent.Result) (bool, error) {
+	_ = p.out.Flush()
+	p.askView(r)
+	type reply struct {
+		line string
+		err  error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		line, err := bufio.NewReader(p.in).ReadString('\n')
+		replies <- reply{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case got := <-replies:
+		if got.err != nil && !errors.Is(got.err, io.EOF) {
+			return false, fmt.Errorf("read the answer: %w", got.err)
+		}
+		return strings.TrimSpace(got.line) == "yes", nil
+	}
+}

@@ -1,0 +1,172 @@
+// Package cli is the command line: arguments in, text or JSON out. One file a
+// command; the view_*.go files are the only ones that print.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
+)
+
+// Version is the program's version, as required_version judges it.
+const Version = "0.1.0"
+
+// The exit codes. Where several apply, exitError beats exitCheck beats exitChanges.
+const (
+	exitOK      = 0
+	exitError   = 1
+	exitChanges = 2 // -detailed-exitcode: the plan is not "No changes"
+	exitCheck   = 3 // -check-exitcode: an expectation or check fails; fmt -check: a file is not in canonical layout
+)
+
+// Main runs the command that args (without the program's name) ask for, on the
+// process's own streams and environment, and returns the exit code. The first
+// interrupt or SIGTERM cancels the command, a second one ends the process.
+func Main(args []string, vendors []*providers.Definition) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	p := &program{
+		vendors: vendors,
+		in:      os.Stdin,
+		out:     newStream(os.Stdout, os.Environ()),
+		err:     newStream(os.Stderr, os.Environ()),
+		environ: os.Environ(),
+		now:     time.Now,
+	}
+	code := p.main(ctx, args)
+	if err := p.out.Flush(); err != nil {
+		p.fail(fmt.Errorf("write standard output: %w", err))
+		code = exitError
+	}
+	_ = p.err.Flush()
+	return code
+}
+
+// program is one run of the command line.
+type program struct {
+	vendors []*providers.Definition
+	in      io.Reader
+	out     *stream // data
+	err     *stream // everything else
+	environ []string
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+// main handles what stands before the command, finds the command and runs it.
+func (p *program) main(ctx context.Context, args []string) int {
+	log, err := newLogger(p.err, p.getenv)
+	if err != nil {
+		return p.fail(err)
+	}
+	p.log = log
+	all := commands()
+	rest, global, err := parseGlobal(args)
+	switch {
+	case err != nil:
+		return p.fail(err)
+	case global.help:
+		p.usage(all)
+		return exitOK
+	case global.version:
+		rest = append([]string{"version"}, rest...)
+	case len(rest) == 0:
+		p.usageTo(p.err, all)
+		return exitError
+	}
+	if rest[0] == "help" {
+		if len(rest) == 1 {
+			p.usage(all)
+			return exitOK
+		}
+		rest = append(rest[1:], "-help")
+	}
+	if global.chdir != "" {
+		if err := os.Chdir(global.chdir); err != nil {
+			return p.fail(fmt.Errorf("-chdir=%s: %w", global.chdir, errors.Unwrap(err)))
+		}
+	}
+	c, rest, err := findCommand(all, rest)
+	if err != nil {
+		return p.fail(err)
+	}
+	return p.run(ctx, c, rest)
+}
+
+// run parses a command's flags and runs it.
+func (p *program) run(ctx context.Context, c *command, args []string) int {
+	args, err := p.parseFlags(c, args)
+	switch {
+	case errors.Is(err, errHelp):
+		p.commandUsage(p.out, c)
+		return exitOK
+	case err != nil:
+		return p.fail(err)
+	case len(args) < c.minArgs || (c.maxArgs >= 0 && len(args) > c.maxArgs):
+		p.fail(fmt.Errorf("%s: %s", c.name, argumentMistake(c, args)))
+		p.commandUsage(p.err, c)
+		return exitError
+	}
+	return c.run(ctx, p, args)
+}
+
+func argumentMistake(c *command, args []string) string {
+	if len(args) < c.minArgs {
+		return "an argument is missing"
+	}
+	return fmt.Sprintf("unexpected argument %q", args[c.maxArgs])
+}
+
+// getenv is a variable of the program's environment, "" when unset.
+func (p *program) getenv(name string) string {
+	for _, e := range p.environ {
+		if n, v, _ := strings.Cut(e, "="); n == name {
+			return v
+		}
+	}
+	return ""
+}
+
+// schemas are those of all vendors, for the loader and the printers.
+func (p *program) schemas() []*plan.Schema {
+	schemas := make([]*plan.Schema, len(p.vendors))
+	for i, v := range p.vendors {
+		schemas[i] = v.Schema
+	}
+	return schemas
+}
+
+// typeOf is the resource type of that name, nil when no vendor has it.
+func (p *program) typeOf(name string) *plan.Type {
+	for _, v := range p.vendors {
+		for _, t := range v.Schema.Types {
+			if t.Name == name {
+				return t
+			}
+		}
+	}
+	return nil
+}
+
+// providerOf is the vendor that a resource type belongs to, "" when unknown.
+func (p *program) providerOf(typ string) string {
+	for _, v := range p.vendors {
+		for _, t := range v.Schema.Types {
+			if t.Name == typ {
+				return v.Schema.Provider
+			}
+		}
+	}
+	return ""
+}

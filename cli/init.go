@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+)
+
+func initCommand() *command {
+	return &command{
+		name:    "init",
+		summary: "Write a starting configuration into an empty directory",
+		detail:  "Elsewhere nothing is needed: there are no plugins to fetch, and the state is made by the first apply.",
+		run: func(_ context.Context, p *program, _ []string) int {
+			entries, err := os.ReadDir(".")
+			if err != nil {
+				return p.fail(fmt.Errorf("read directory: %w", err))
+			}
+			for _, e := range entries {
+				if !strings.HasPrefix(e.Name(), ".") {
+					p.out.println("Nothing is needed here: run waybill plan.")
+					return exitOK
+				}
+			}
+			const name = "main.wb.hcl"
+			if err := os.WriteFile(name, []byte(startingConfiguration), 0o644); err != nil {
+				return p.fail(fmt.Errorf("write starting configuration: %w", err))
+			}
+			p.out.printf("Wrote %s.\n\nTry it without credentials: waybill plan -sandbox\n", name)
+			return exitOK
+		},
+	}
+}
+
+// startingConfiguration is what init writes.
+const startingConfiguration = `# A starting configuration. Try it without credentials:
+#
+#   waybill plan -sandbox
+#   waybill agent -sandbox
+
+waybill {
+  backend "sqlite" {
+    path = "waybill.db"
+  }
+}
+
+provider "globfax" {
+  api_key    = env("GLOBFAX_API_KEY")
+  api_secret = env("GLOBFAX_API_SECRET")
+}
+
+resource "globfax_recipient" "example" {
+  rcpt_ref = "rcpt_example_1"
+
+  expect "delivered" {
+    condition     = self.outcome == "succeeded"
+    within        = "30m"
+    error_message = "the fax did not arrive: ${self.reason}"
+  }
+}
+
+output "fax_status" {
+  value = globfax_recipient.example.status
+}
+`

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// maskSources returns the files that the diagnostics speak of, with the texts
+// that may be secrets overwritten by asterisks, byte for byte, so that a source
+// line can be shown with its ranges right. Secrets are meant to come from env or
+// sensitive variables, whose values no source line holds; this is for those who
+// wrote one down: literal credentials in provider blocks (misspelt argument
+// names included), and values of sensitive variables.
+func (p *program) maskSources(files map[string]*hcl.File, diags hcl.Diagnostics) map[string]*hcl.File {
+	sensitive := sensitiveVariables(files)
+	masked := make(map[string]*hcl.File)
+	for _, d := range diags {
+		if d.Subject == nil || masked[d.Subject.Filename] != nil || files[d.Subject.Filename] == nil {
+			continue
+		}
+		f := *files[d.Subject.Filename]
+		f.Bytes = bytes.Clone(f.Bytes)
+		if body, ok := f.Body.(*hclsyntax.Body); ok {
+			p.maskNative(f.Bytes, body, sensitive)
+		} else {
+			p.maskJSON(f.Bytes, sensitive)
+		}
+		masked[d.Subject.Filename] = &f
+	}
+	return masked
+}
+
+// maskNative overwrites secrets of one file in native syntax.
+func (p *program) maskNative(src []byte, body *hclsyntax.Body, sensitive map[string]bool) {
+	for name, attr := range body.Attributes { // a file of variable values
+		if sensitive[name] {
+			maskLiterals(src, attr.Expr)
+		}
+	}
+	for _, block := range body.Blocks {
+		switch {
+		case block.Type == "provider" && len(block.Labels) > 0:
+			p.maskBlock(src, block.Body, p.openArguments(block.Labels[0]))
+		case block.Type == "variable" && len(block.Labels) > 0 && sensitive[block.Labels[0]]:
+			if attr := block.Body.Attributes["default"]; attr != nil {
+				maskLiterals(src, attr.Expr)
+			}
+		case block.Type == "notify":
+			p.maskBlock(src, block.Body, map[string]bool{"url": true, "on": true})
+		}
+	}
+}
+
+// maskBlock overwrites the literals of all arguments but the open ones.
+func (p *program) maskBlock(src []byte, body *hclsyntax.Body, open map[string]bool) {
+	for name, attr := range body.Attributes {
+		if !open[name] {
+			maskLiterals(src, attr.Expr)
+		}
+	}
+	for _, block := range body.Blocks {
+		p.maskBlock(src, block.Body, open)
+	}
+}
+
+// openArguments are the names that a provider block's non-secret arguments have.
+func (p *program) openArguments(provider string) map[string]bool {
+	open := map[string]bool{"alias": true, "suspend": true, "allowed_cidrs": true}
+	for _, s := range p.schemas() {
+		if s.Provider != provider {
+			continue
+		}
+		for _, a := range s.Arguments {
+			open[a.Name] = !a.Sensitive
+		}
+		for _, b := range s.Blocks {
+			for _, a := range b.Arguments {
+				open[a.Name] = !a.Sensitive
+			}
+		}
+	}
+	return open
+}
+
+// maskLiterals overwrites the literal texts in an expression.
+func maskLiterals(src []byte, expr hclsyntax.Expression) {
+	_ = hclsyntax.VisitAll(expr, func(node hclsyntax.Node) hcl.Diagnostics {
+		lit, ok := node.(*hclsyntax.LiteralValueExpr)
+		if !ok || lit.Val.IsNull() || (lit.Val.Type() != cty.String && lit.Val.Type() != cty.Number) {
+			return nil
+		}
+		r := lit.SrcRange
+		if r.Start.Byte < 0 || r.End.Byte > len(src) || isEnvName(src, r) {
+			return nil
+		}
+		for i := r.Start.Byte; i < r.End.Byte; i++ {
+			if src[i] != '\n' && src[i] != '"' {
+				src[i] = '*'
+			}
+		}
+		return nil
+	})
+}
+
+// isEnvName reports whether the literal is the first argument of env: the name
+// of a variable, which helps the reader and is no secret.
+func isEnvName(src []byte, r hcl.Range) bool {
+	before := bytes.TrimRight(src[:r.Start.Byte], "\" \t")
+	return bytes.HasSuffix(before, []byte("env("))
+}
+
+// jsonString is a key and its string value in a JSON file.
+var jsonString = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*:\s*"((?:[^"\\]|\\.)*)"`)
+
+// maskJSON overwrites the values of sensitive names in a file in JSON syntax.
+func (p *program) maskJSON(src []byte, sensitive map[string]bool) {
+	for _, m := range jsonString.FindAllSubmatchIndex(src, -1) {
+		name := string(src[m[2]:m[3]])
+		if !sensitive[name] && !p.secretName(name) {
+			continue
+		}
+		if strings.HasPrefix(string(src[m[4]:m[5]]), "${") {
+			continue
+		}
+		for i := m[4]; i < m[5]; i++ {
+			src[i] = '*'
+		}
+	}
+}
+
+// secretName reports whether some vendor's argument of that name is sensitive.
+func (p *program) secretName(name string) bool {
+	for _, s := range p.schemas() {
+		for _, a := range s.Arguments {
+			if a.Name == name && a.Sensitive {
+				return true
+			}
+		}
+		for _, b := range s.Blocks {
+			for _, a := range b.Arguments {
+				if a.Name == name && a.Sensitive {
+					return true
+				}
+			}
+		}
+	}
+	return name == "secret"
+}
+
+// sensitiveVariables are the names of the variables declared sensitive.
+func sensitiveVariables(files map[string]*hcl.File) map[string]bool {
+	names := make(map[string]bool)
+	schema := &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "variable", LabelNames: []string{"name"}}}}
+	for _, f := range files {
+		if f == nil || f.Body == nil {
+			continue
+		}
+		content, _, _ := f.Body.PartialContent(schema)
+		if content == nil {
+			continue
+		}
+		for _, block := range content.Blocks {
+			inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "sensitive"}}})
+			if inner == nil || inner.Attributes["sensitive"] == nil {
+				continue
+			}
+			v, diags := inner.Attributes["sensitive"].Expr.Value(nil)
+			// What cannot be told is taken for sensitive.
+			if diags.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type() != cty.Bool || v.True() {
+				names[block.Labels[0]] = true
+			}
+		}
+	}
+	return names
+}
+
+// tooLong reports whether a value is a text too long to be shown.
+func tooLong(v cty.Value) bool {
+	return v.IsKnown() && !v.IsNull() && v.Type() == cty.String && len(v.AsString()) > maxShownValue
+}

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/hclspec"
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers/sandbox"
+)
+
+// localSandbox is the sandbox of -sandbox: four vendors in this process, on
+// loopback, where everything that the configuration declares exists.
+type localSandbox struct {
+	server *sandbox.Server
+	cancel context.CancelFunc
+	pushed chan struct{} // closed when no push is under way any more
+
+	mu       sync.Mutex
+	receiver string            // base URL of our receiver, "" until it listens
+	waiting  map[string]*batch // declared before the receiver listens, by account and number
+}
+
+// batch is a batch of NXCLOUD that is declared once its results have somewhere to go.
+type batch struct {
+	account, number string
+	expected        int
+}
+
+// startSandbox starts the vendors on a free port of loopback.
+func (p *program) startSandbox(ctx context.Context) (*localSandbox, error) {
+	s := &localSandbox{
+		server:  sandbox.New(sandbox.Options{Now: p.now, AutoCreate: true, Log: p.log, Seed: 1}),
+		pushed:  make(chan struct{}),
+		waiting: make(map[string]*batch),
+	}
+	if _, err := s.server.Start("127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("start sandbox: %w", err)
+	}
+	ctx, s.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(s.pushed)
+		s.server.Run(ctx)
+	}()
+	return s, nil
+}
+
+// close ends the sandbox. What it did is gone with it.
+func (s *localSandbox) close() {
+	s.cancel()
+	<-s.pushed
+	_ = s.server.Close() // nothing of it is kept
+}
+
+// environ puts the sandbox's credentials before the process's own, so that no
+// real one is ever read.
+func (s *localSandbox) environ(next func(string) (string, bool)) func(string) (string, bool) {
+	fake := s.server.Credentials().Env()
+	return func(name string) (string, bool) {
+		if v, ok := fake[name]; ok {
+			return v, true
+		}
+		return next(name)
+	}
+}
+
+// sandboxFloor is the floor between two reads of one item in a sandbox.
+const sandboxFloor = "1s"
+
+// overrides are the arguments of provider blocks that lead to this sandbox,
+// whatever the configuration says.
+func (s *localSandbox) overrides() map[string]map[string]cty.Value {
+	access, at := s.server.Credentials(), s.server.Endpoints()
+	text := cty.StringVal
+	return map[string]map[string]cty.Value{
+		"globfax": {
+			"endpoint":     text(at.GlobFax),
+			"api_key":      text(access.GlobFaxKey),
+			"api_secret":   text(access.GlobFaxSecret),
+			"min_interval": text(sandboxFloor),
+		},
+		"itniotech": {
+			"endpoint":     text(at.Itniotech),
+			"api_key":      text(access.ItniotechKey),
+			"api_secret":   text(access.ItniotechSecret),
+			"min_interval": text(sandboxFloor),
+		},
+		"ucloud": {
+			"endpoint":    text(at.UCloud),
+			"public_key":  text(access.UCloudPublicKey),
+			"private_key": text(access.UCloudPrivateKey),
+		},
+		"nxcloud": {
+			"callback": cty.ObjectVal(map[string]cty.Value{
+				"tokens":        cty.ListVal([]cty.Value{text(access.NXCloudToken)}),
+				"allowed_cidrs": cty.ListValEmpty(cty.String),
+			}),
+		},
+	}
+}
+
+// declare lets everything that a configuration declares come into being, as if
+// it had been sent just now. What exists already goes on as it is.
+func (s *localSandbox) declare(ctx context.Context, cfg *hclspec.Config) error {
+	evaluation := cfg.NewEvaluation(nil)
+	for {
+		wave, diags := evaluation.Next(ctx)
+		if wave == nil || diags.HasErrors() {
+			return nil // the pass itself shows the diagnostics
+		}
+		if err := s.declareAll(wave.Desired); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *localSandbox) declareAll(desired []plan.Desired) error {
+	for i := range desired {
+		if err := s.declareOne(&desired[i]); err != nil {
+			return fmt.Errorf("sandbox: %s: %w", desired[i].Address, err)
+		}
+	}
+	return nil
+}
+
+func (s *localSandbox) declareOne(d *plan.Desired) error {
+	var args struct {
+		Recipient string `json:"rcpt_ref"`
+		Order     string `json:"order_id"`
+		Session   string `json:"session_no"`
+		Batch     string `json:"batch_no"`
+		Expected  int    `json:"expected"`
+	}
+	if err := json.Unmarshal(d.Args, &args); err != nil {
+		return fmt.Errorf("read arguments: %w", err)
+	}
+	if args.Batch != "" {
+		return s.declareBatch(&batch{account: d.Account, number: args.Batch, expected: args.Expected})
+	}
+	for _, id := range []string{args.Recipient, args.Order, args.Session} {
+		if id != "" {
+			return s.server.Declare(d.Address.Type, id, args.Expected, "")
+		}
+	}
+	return nil
+}
+
+// declareBatch declares a batch, or keeps it until the receiver listens.
+func (s *localSandbox) declareBatch(b *batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.receiver == "" {
+		s.waiting[b.account+"/"+b.number] = b
+		return nil
+	}
+	return s.push(b)
+}
+
+// push declares a batch whose results go to our receiver.
+func (s *localSandbox) push(b *batch) error {
+	url := s.receiver + "/callbacks/" + b.account + "/" + s.server.Credentials().NXCloudToken
+	return s.server.Declare("nxcloud_number_check", b.number, b.expected, url)
+}
+
+// listening tells the sandbox where our receiver is, so that results can be
+// pushed there.
+func (s *localSandbox) listening(address string, tls bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	scheme := "http://"
+	if tls {
+		scheme = "https://"
+	}
+	s.receiver = scheme + reachable(address)
+	for _, b := range s.waiting {
+		if err := s.push(b); err != nil {
+			return fmt.Errorf("sandbox: batch %s: %w", b.number, err)
+		}
+	}
+	clear(s.waiting)
+	return nil
+}
+
+// reachable is a listener's address as somebody on this machine calls it.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+func stateListCommand() *command {
+	var flags stateFlags
+	return &command{
+		name:    "state list",
+		args:    "[ADDRESS...]",
+		summary: "List what is tracked",
+		detail:  "An address without a key lists all instances of its block. What is suspended is marked so.",
+		maxArgs: -1,
+		flags:   flags.register,
+		run: func(ctx context.Context, p *program, args []string) int {
+			reader, where, ok := p.reader(flags)
+			if !ok {
+				return exitError
+			}
+			return p.closing(reader, p.stateList(ctx, reader, where, args))
+		},
+	}
+}
+
+func (p *program) stateList(ctx context.Context, reader state.Reader, where located, args []string) int {
+	filters := []state.ItemFilter{{Declared: true}}
+	var wanted []plan.Address
+	if len(args) > 0 {
+		filters = nil
+		for _, arg := range args {
+			a, err := plan.ParseAddress(arg)
+			if err != nil {
+				return p.fail(err)
+			}
+			wanted = append(wanted, a)
+			filters = append(filters, state.ItemFilter{Type: a.Type, Name: a.Name, Declared: true})
+		}
+	}
+	for i, filter := range filters {
+		found := false
+		for item, err := range reader.Items(ctx, filter) {
+			if err != nil {
+				return p.fail(fmt.Errorf("read state: %w", contextError(ctx, err)))
+			}
+			if wanted != nil && !wanted[i].Covers(item.Address) {
+				continue
+			}
+			found = true
+			p.showListed(item, where)
+		}
+		if wanted != nil && !found {
+			return p.fail(notTracked(ctx, reader, wanted[i]))
+		}
+	}
+	return exitOK
+}
+
+// notTracked is the error for an address that nothing is tracked at, with the
+// nearest that there is.
+func notTracked(ctx context.Context, reader state.Reader, a plan.Address) error {
+	const enough = 10000
+	var near []string
+	seen := make(map[string]bool)
+	for item, err := range reader.Items(ctx, state.ItemFilter{Type: a.Type, Declared: true}) {
+		if err != nil || len(near) >= enough {
+			break
+		}
+		if name := item.Address.String(); !a.Key.IsNone() && item.Address.Block() == a.Block() {
+			near = append(near, name)
+		} else if block := item.Address.Block(); !seen[block] {
+			seen[block] = true
+			near = append(near, block)
+		}
+	}
+	return fmt.Errorf("nothing is tracked at %s%s\n\nTo see what is, run: waybill state list", a, didYouMean(a.String(), near))
+}
+
+// itemAt is the tracked item at an address; the error says what there is instead.
+func itemAt(ctx context.Context, reader state.Reader, a plan.Address) (*plan.Item, error) {
+	item, err := reader.Item(ctx, a)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil, notTracked(ctx, reader, a)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read state: %w", contextError(ctx, err))
+	}
+	return item, nil
+}
+
+func stateShowCommand() *command {
+	var flags stateFlags
+	var asJSON bool
+	return &command{
+		name:    "state show",
+		args:    "ADDRESS",
+		summary: "Show one tracked item",
+		minArgs: 1,
+		maxArgs: 1,
+		flags: func(fs *flag.FlagSet) {
+			flags.register(fs)
+			fs.BoolVar(&asJSON, "json", false, "print JSON: one resource of Terraform's state representation")
+		},
+		run: func(ctx context.Context, p *program, args []string) int {
+			a, err := plan.ParseAddress(args[0])
+			if err != nil {
+				return p.fail(err)
+			}
+			reader, where, ok := p.reader(flags)
+			if !ok {
+				return exitError
+			}
+			item, err := itemAt(ctx, reader, a)
+			if err != nil {
+				return p.closing(reader, p.fail(err))
+			}
+			if asJSON {
+				p.lineJSON(p.jsonResource(item))
+			} else {
+				p.showItem(item, where)
+			}
+			return p.closing(reader, exitOK)
+		},
+	}
+}

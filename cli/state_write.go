@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// editChunk is how many items one commit of state mv and state rm holds.
+const editChunk = 5000
+
+func stateMoveCommand() *command {
+	var flags stateFlags
+	return &command{
+		name:    "state mv",
+		args:    "FROM TO",
+		summary: "Give a tracked item another address",
+		detail: "An address without a key moves all instances of its block. Edit the configuration too, or write a moved block instead: " +
+			"otherwise the next apply moves the item back.",
+		minArgs: 2,
+		maxArgs: 2,
+		flags:   flags.register,
+		run: func(ctx context.Context, p *program, args []string) int {
+			from, err := plan.ParseAddress(args[0])
+			if err != nil {
+				return p.fail(err)
+			}
+			to, err := plan.ParseAddress(args[1])
+			if err != nil {
+				return p.fail(err)
+			}
+			if from.Type != to.Type {
+				return p.fail(fmt.Errorf("%s cannot move to %s: an item keeps its type", from, to))
+			}
+			return p.edit(flags, "state mv", func(store state.Store) error {
+				return p.stateMove(ctx, store, from, to)
+			})
+		},
+	}
+}
+
+// edit opens the state for writing, under its lock, and runs an edit.
+func (p *program) edit(flags stateFlags, name string, work func(state.Store) error) int {
+	where, ok := p.locate(flags)
+	if !ok {
+		return exitError
+	}
+	if !fileExists(where.path) {
+		return p.fail(fmt.Errorf("there is no state at %s yet", where.path))
+	}
+	store, err := p.writer(where.path, name)
+	if err != nil {
+		return p.fail(err)
+	}
+	if err := work(store); err != nil {
+		return p.closing(store, p.fail(err))
+	}
+	return p.closing(store, exitOK)
+}
+
+// covered are the tracked items that an address names.
+func covered(ctx context.Context, store state.Store, a plan.Address) ([]*plan.Item, error) {
+	var items []*plan.Item
+	for item, err := range store.Items(ctx, state.ItemFilter{Type: a.Type, Name: a.Name}) {
+		if err != nil {
+			return nil, fmt.Errorf("read state: %w", contextError(ctx, err))
+		}
+		if a.Covers(item.Address) {
+			items = append(items, item)
+		}
+	}
+	if len(items) == 0 {
+		return nil, notTracked(ctx, store, a)
+	}
+	return items, nil
+}
+
+func (p *program) stateMove(ctx context.Context, store state.Store, from, to plan.Address) error {
+	items, err := covered(ctx, store, from)
+	if err != nil {
+		return err
+	}
+	block := from.Key.IsNone() && !(len(items) == 1 && items[0].Address.Key.IsNone())
+	if block && !to.Key.IsNone() {
+		return fmt.Errorf("%s names %s, which cannot all move to %s: leave the key out", from, plural(len(items), "instance"), to)
+	}
+	now := p.now().UTC()
+	batch := &state.Batch{}
+	for _, item := range items {
+		target := to
+		if block {
+			target.Key = item.Address.Key
+		}
+		if item.Address == target {
+			return fmt.Errorf("%s is where it stands already", target)
+		}
+		switch _, err := store.Item(ctx, target); {
+		case err == nil:
+			return fmt.Errorf("something is tracked at %s already: move or remove it first", target)
+		case !errors.Is(err, state.ErrNotFound):
+			return fmt.Errorf("read state: %w", contextError(ctx, err))
+		}
+		moved := *item
+		moved.Address = target
+		batch.Items = append(batch.Items, state.ItemWrite{Item: moved})
+		batch.Events = append(batch.Events, plan.Event{
+			At: now, ItemID: item.ID, Address: target, Action: plan.Moved, Revision: item.Revision,
+			Changes: []plan.Field{plan.AddressField(item.Address, target)},
+		})
+	}
+	if err := commitEdit(ctx, store, batch); err != nil {
+		return err
+	}
+	p.showMoved(items, batch.Items)
+	return nil
+}
+
+func stateRemoveCommand() *command {
+	var flags stateFlags
+	return &command{
+		name:    "state rm",
+		args:    "ADDRESS...",
+		summary: "Forget tracked items, whatever the configuration says",
+		detail: "The history is kept, and nothing happens at a vendor. What the configuration still declares is tracked again by the next apply. " +
+			"An address without a key names all instances of its block.",
+		minArgs: 1,
+		maxArgs: -1,
+		flags:   func(fs *flag.FlagSet) { flags.register(fs) },
+		run: func(ctx context.Context, p *program, args []string) int {
+			addresses := make([]plan.Address, len(args))
+			for i, arg := range args {
+				var err error
+				if addresses[i], err = plan.ParseAddress(arg); err != nil {
+					return p.fail(err)
+				}
+			}
+			return p.edit(flags, "state rm", func(store state.Store) error {
+				return p.stateRemove(ctx, store, addresses)
+			})
+		},
+	}
+}
+
+func (p *program) stateRemove(ctx context.Context, store state.Store, addresses []plan.Address) error {
+	now := p.now().UTC()
+	batch := &state.Batch{}
+	taken := make(map[int64]bool)
+	var gone []*plan.Item
+	for _, a := range addresses {
+		items, err := covered(ctx, store, a)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			if taken[item.ID] {
+				continue
+			}
+			taken[item.ID] = true
+			gone = append(gone, item)
+			write := state.ItemWrite{Item: *item}
+			write.ForgottenAt, write.Due = now, time.Time{}
+			batch.Items = append(batch.Items, write)
+			batch.Events = append(batch.Events, plan.Event{At: now, ItemID: item.ID, Address: item.Address, Action: plan.Forget, Revision: item.Revision})
+		}
+	}
+	if err := commitEdit(ctx, store, batch); err != nil {
+		return err
+	}
+	p.showRemoved(gone)
+	return nil
+}
+
+// commitEdit records an edit. A large one goes in pieces, each of them whole: a
+// failure in between leaves the rest as it was, to be done by the same command again.
+func commitEdit(ctx context.Context, store state.Store, batch *state.Batch) error {
+	for start := 0; start < len(batch.Items); start += editChunk {
+		end := min(start+editChunk, len(batch.Items))
+		piece := &state.Batch{Items: batch.Items[start:end], Events: batch.Events[start:end]}
+		if err := store.Commit(ctx, piece); err != nil {
+			return fmt.Errorf("record the edit: %w", contextError(ctx, err))
+		}
+	}
+	return nil
+}
+
+func stateBackupCommand() *command {
+	var flags stateFlags
+	return &command{
+		name:    "state backup",
+		args:    "FILE",
+		summary: "Copy the state to a new file, beside a running agent too",
+		minArgs: 1,
+		maxArgs: 1,
+		flags:   flags.register,
+		run: func(ctx context.Context, p *program, args []string) int {
+			reader, where, ok := p.reader(flags)
+			if !ok {
+				return exitError
+			}
+			if fileExists(args[0]) {
+				return p.closing(reader, p.fail(fmt.Errorf("%s exists already: name a new file", args[0])))
+			}
+			if err := reader.Backup(ctx, args[0]); err != nil {
+				return p.closing(reader, p.fail(fmt.Errorf("back up %s: %w", where.path, contextError(ctx, err))))
+			}
+			p.note("Copied %s to %s.", where.path, args[0])
+			return p.closing(reader, exitOK)
+		},
+	}
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+// Words for values that are not shown.
+const (
+	unknownText   = "(known after the first read)"
+	sensitiveText = "(sensitive value)"
+)
+
+// attribute is one named value to print.
+type attribute struct {
+	name  string
+	value cty.Value
+}
+
+// attributesOf decodes JSON objects into attributes in the order of their
+// names; of several objects' same name the later counts. Nulls are left out.
+func attributesOf(objects ...[]byte) []attribute {
+	values := make(map[string]cty.Value)
+	for _, b := range objects {
+		if len(b) == 0 {
+			continue
+		}
+		v, err := plan.DecodeValue(b, cty.DynamicPseudoType)
+		if err != nil || v.IsNull() || !v.Type().IsObjectType() {
+			continue
+		}
+		for name, e := range v.AsValueMap() {
+			values[name] = e
+		}
+	}
+	list := make([]attribute, 0, len(values))
+	for name, v := range values {
+		if !v.IsNull() {
+			list = append(list, attribute{name, v})
+		}
+	}
+	slices.SortFunc(list, func(a, b attribute) int { return strings.Compare(a.name, b.name) })
+	return list
+}
+
+// nameWidth is the width that aligns the equals signs of attributes.
+func nameWidth(list []attribute) int {
+	width := 0
+	for _, a := range list {
+		width = max(width, len(a.name))
+	}
+	return width
+}
+
+// valueText writes a value as it would stand in configuration, further lines
+// behind indent.
+func valueText(v cty.Value, indent string) string {
+	switch {
+	case v.IsMarked():
+		return sensitiveText
+	case !v.IsKnown():
+		return unknownText
+	case v.IsNull():
+		return "null"
+	}
+	ty := v.Type()
+	switch {
+	case ty == cty.String:
+		return textLiteral(v.AsString())
+	case ty == cty.Number:
+		return plan.FormatNumber(v.AsBigFloat())
+	case ty == cty.Bool:
+		if v.True() {
+			return "true"
+		}
+		return "false"
+	case ty.IsObjectType() || ty.IsMapType():
+		return objectText(v, indent)
+	case ty.IsListType() || ty.IsSetType() || ty.IsTupleType():
+		if v.LengthInt() == 0 {
+			return "[]"
+		}
+		var b strings.Builder
+		b.WriteString("[\n")
+		for it := v.ElementIterator(); it.Next(); {
+			_, e := it.Element()
+			b.WriteString(indent + "  " + valueText(e, indent+"  ") + ",\n")
+		}
+		return b.String() + indent + "]"
+	}
+	return "(" + ty.FriendlyName() + ")"
+}
+
+func objectText(v cty.Value, indent string) string {
+	var list []attribute
+	for name, e := range v.AsValueMap() {
+		if e.IsKnown() && e.IsNull() {
+			continue
+		}
+		if v.Type().IsMapType() || !hclsyntax.ValidIdentifier(name) {
+			name = textLiteral(name)
+		}
+		list = append(list, attribute{name, e})
+	}
+	if len(list) == 0 {
+		return "{}"
+	}
+	slices.SortFunc(list, func(a, b attribute) int { return strings.Compare(a.name, b.name) })
+	width := nameWidth(list)
+	var b strings.Builder
+	b.WriteString("{\n")
+	for _, a := range list {
+		b.WriteString(indent + "  " + pad(a.name, width) + " = " + valueText(a.value, indent+"  ") + "\n")
+	}
+	return b.String() + indent + "}"
+}
+
+// textLiteral is a text in quotes as HCL writes it, on one line. An address's
+// key is written by the same rules.
+func textLiteral(s string) string {
+	quoted := plan.StringKey(s).String()
+	return quoted[1 : len(quoted)-1]
+}
+
+// jsonText is a JSON value as valueText writes it.
+func jsonText(b []byte, indent string) string {
+	if len(b) == 0 {
+		return "null"
+	}
+	v, err := plan.DecodeValue(b, cty.DynamicPseudoType)
+	if err != nil {
+		return string(b)
+	}
+	return valueText(v, indent)
+}
+
+func pad(s string, width int) string {
+	if n := width - len([]rune(s)); n > 0 {
+		return s + strings.Repeat(" ", n)
+	}
+	return s
+}
