@@ -162,10 +162,14 @@ func (e *Evaluation) parallel(n int, work func(int)) {
 func (e *Evaluation) resourceValue(block string) (cty.Value, hcl.Diagnostics) {
 	r := e.c.resources[block]
 	x := e.expansions[block]
-	if x == nil || x.deferred || x.failed || e.seen == nil {
+	if x == nil || x.deferred || x.failed {
 		return unknownResource(r), nil
 	}
-	seen, err := e.seen.Instances(e.ctx, r.typ.Name, r.name)
+	var seen map[plan.Key]cty.Value
+	var err error
+	if e.seen != nil {
+		seen, err = e.seen.Instances(e.ctx, r.typ.Name, r.name)
+	}
 	if err != nil {
 		return unknownResource(r), hcl.Diagnostics{mistake("Unreadable state", fmt.Sprintf("What is known of %s cannot be read: %s.", block, err), r.declared.Ptr())}
 	}

@@ -2,8 +2,8 @@ package hclspec
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -160,10 +160,12 @@ func (c *Config) valueFiles() []valueFile {
 	if fileExists(main) {
 		files = append(files, valueFile{path: main, shown: "waybill.wbvars.hcl"})
 	}
-	autos, _ := filepath.Glob(filepath.Join(escapeGlob(c.dir), "*.auto.wbvars.hcl"))
-	slices.Sort(autos)
-	for _, path := range autos {
-		files = append(files, valueFile{path: path, shown: filepath.Base(path)})
+	entries, _ := os.ReadDir(c.dir) // in the order of names; an unreadable one was told before
+	for _, entry := range entries {
+		name := entry.Name()
+		if strings.HasSuffix(name, ".auto.wbvars.hcl") && !strings.HasPrefix(name, ".") {
+			files = append(files, valueFile{path: filepath.Join(c.dir, name), shown: name})
+		}
 	}
 	for _, shown := range c.opts.VarFiles {
 		path, err := filepath.Abs(shown)

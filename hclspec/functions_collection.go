@@ -1,0 +1,301 @@
+package hclspec
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/cockroachdb/apd/v3"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+// sumFunc adds numbers as decimals, exactly. The sum of nothing is 0, so that
+// a sum over what was charged so far has a value from the start.
+var sumFunc = function.New(&function.Spec{
+	Description: "Adds the numbers of a list or set, exactly.",
+	Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
+	Type:        function.StaticReturnType(cty.Number),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		ty := args[0].Type()
+		if !ty.IsListType() && !ty.IsSetType() && !ty.IsTupleType() {
+			return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple. Received %s", ty.FriendlyName())
+		}
+		if !args[0].IsWhollyKnown() {
+			return cty.UnknownVal(cty.Number), nil
+		}
+		sum := apd.New(0, 0)
+		for it := args[0].ElementIterator(); it.Next(); {
+			_, element := it.Element()
+			if element.IsNull() {
+				return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple of number values, and it holds a null")
+			}
+			number, err := convert.Convert(element, cty.Number)
+			if err != nil {
+				return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple of number values")
+			}
+			d, err := plan.Decimal(number)
+			if err != nil {
+				return cty.DynamicVal, function.NewArgError(0, err)
+			}
+			sum = plan.AddDecimals(sum, d)
+		}
+		return plan.NumberFromDecimal(sum), nil
+	},
+})
+
+// boolsFunc is alltrue and anytrue: decided settles the answer as soon as one
+// element has that value.
+func boolsFunc(description string, decided bool) function.Function {
+	return function.New(&function.Spec{
+		Description: description,
+		Params:      []function.Parameter{{Name: "list", Type: cty.List(cty.Bool), AllowUnknown: true}},
+		Type:        function.StaticReturnType(cty.Bool),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if !args[0].IsKnown() {
+				return cty.UnknownVal(cty.Bool), nil
+			}
+			unknown := false
+			for it := args[0].ElementIterator(); it.Next(); {
+				_, element := it.Element()
+				switch {
+				case !element.IsKnown():
+					unknown = true
+				case element.IsNull():
+					if !decided {
+						continue
+					}
+					return cty.False, nil
+				case element.True() == decided:
+					return cty.BoolVal(decided), nil
+				}
+			}
+			if unknown {
+				return cty.UnknownVal(cty.Bool), nil
+			}
+			return cty.BoolVal(!decided), nil
+		},
+	})
+}
+
+var (
+	allTrueFunc = boolsFunc("Reports whether all elements are true.", false)
+	anyTrueFunc = boolsFunc("Reports whether any element is true.", true)
+)
+
+var oneFunc = function.New(&function.Spec{
+	Description: "Takes a list, set or tuple of zero or one elements: null, or the element.",
+	Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		ty := args[0].Type()
+		switch {
+		case ty.IsListType(), ty.IsSetType():
+			return ty.ElementType(), nil
+		case ty.IsTupleType() && len(ty.TupleElementTypes()) == 0:
+			return cty.DynamicPseudoType, nil
+		case ty.IsTupleType() && len(ty.TupleElementTypes()) == 1:
+			return ty.TupleElementType(0), nil
+		}
+		return cty.DynamicPseudoType, function.NewArgErrorf(0, "must be a list, set, or tuple value with either zero or one elements")
+	},
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		length := args[0].Length()
+		if !length.IsKnown() {
+			return cty.UnknownVal(ty), nil
+		}
+		n, _ := length.AsBigFloat().Int64()
+		switch n {
+		case 0:
+			return cty.NullVal(ty), nil
+		case 1:
+			it := args[0].ElementIterator()
+			it.Next()
+			_, element := it.Element()
+			return element, nil
+		}
+		return cty.DynamicVal, function.NewArgErrorf(0, "must be a list, set, or tuple value with either zero or one elements")
+	},
+})
+
+// lengthFunc is that of collections, and of strings in characters.
+var lengthFunc = function.New(&function.Spec{
+	Description: "Counts the elements of a collection, or the characters of a string.",
+	Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true}},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		ty := args[0].Type()
+		if ty == cty.String || ty.IsTupleType() || ty.IsObjectType() || ty.IsCollectionType() || ty == cty.DynamicPseudoType {
+			return cty.Number, nil
+		}
+		return cty.Number, errors.New("argument must be a string, a collection type, or a structural type")
+	},
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		value := args[0]
+		ty := value.Type()
+		switch {
+		case ty == cty.DynamicPseudoType:
+			return cty.UnknownVal(cty.Number), nil
+		case ty.IsTupleType():
+			return cty.NumberIntVal(int64(len(ty.TupleElementTypes()))), nil
+		case ty.IsObjectType():
+			return cty.NumberIntVal(int64(len(ty.AttributeTypes()))), nil
+		case ty == cty.String:
+			return stdlib.Strlen(value)
+		}
+		return value.Length(), nil
+	},
+})
+
+var indexFunc = function.New(&function.Spec{
+	Description: "Finds the index of a value in a list.",
+	Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType}},
+	Type:        function.StaticReturnType(cty.Number),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if ty := args[0].Type(); !ty.IsListType() && !ty.IsTupleType() {
+			return cty.DynamicVal, function.NewArgErrorf(0, "argument must be a list or tuple")
+		}
+		if !args[0].IsKnown() {
+			return cty.UnknownVal(cty.Number), nil
+		}
+		for it := args[0].ElementIterator(); it.Next(); {
+			i, element := it.Element()
+			equal, err := stdlib.Equal(element, args[1])
+			if err != nil {
+				return cty.DynamicVal, err
+			}
+			if !equal.IsKnown() {
+				return cty.UnknownVal(cty.Number), nil
+			}
+			if equal.True() {
+				return i, nil
+			}
+		}
+		return cty.DynamicVal, errors.New("item not found")
+	},
+})
+
+var lookupFunc = function.New(&function.Spec{
+	Description: "Takes one element of a map by its key, or the default where it is missing.",
+	Params:      []function.Parameter{{Name: "inputMap", Type: cty.DynamicPseudoType}, {Name: "key", Type: cty.String}},
+	VarParam:    &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowDynamicType: true, AllowNull: true},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		if len(args) > 3 {
+			return cty.DynamicPseudoType, fmt.Errorf("lookup takes two or three arguments, got %d", len(args))
+		}
+		ty := args[0].Type()
+		switch {
+		case ty.IsObjectType():
+			if !args[1].IsKnown() {
+				return cty.DynamicPseudoType, nil
+			}
+			key := args[1].AsString()
+			switch {
+			case ty.HasAttribute(key):
+				return ty.AttributeType(key), nil
+			case len(args) == 3:
+				return args[2].Type(), nil
+			}
+			return cty.DynamicPseudoType, function.NewArgErrorf(0, "the given object has no attribute %q", key)
+		case ty.IsMapType():
+			if len(args) == 3 {
+				if _, err := convert.Convert(args[2], ty.ElementType()); err != nil {
+					return cty.DynamicPseudoType, function.NewArgErrorf(2, "the default value must have the same type as the map elements")
+				}
+			}
+			return ty.ElementType(), nil
+		}
+		return cty.DynamicPseudoType, function.NewArgErrorf(0, "lookup() requires a map as the first argument")
+	},
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		if !args[0].IsKnown() || !args[1].IsKnown() {
+			return cty.UnknownVal(ty), nil
+		}
+		key := args[1].AsString()
+		if args[0].Type().IsObjectType() {
+			if args[0].Type().HasAttribute(key) {
+				return args[0].GetAttr(key), nil
+			}
+		} else if args[0].HasIndex(args[1]).True() {
+			return args[0].Index(args[1]), nil
+		}
+		if len(args) == 3 {
+			return convert.Convert(args[2], ty)
+		}
+		return cty.DynamicVal, fmt.Errorf("lookup failed to find key %q", key)
+	},
+})
+
+var matchKeysFunc = function.New(&function.Spec{
+	Description: "Takes the values whose keys, at the same index of another list, are among those searched.",
+	Params: []function.Parameter{{Name: "values", Type: cty.List(cty.DynamicPseudoType)},
+		{Name: "keys", Type: cty.List(cty.DynamicPseudoType)}, {Name: "searchset", Type: cty.List(cty.DynamicPseudoType)}},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		if ty, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type(), args[2].Type()}); ty == cty.NilType {
+			return cty.NilType, errors.New("keys and searchset must be of the same type")
+		}
+		return args[0].Type(), nil
+	},
+	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+		if !args[0].IsKnown() || !args[1].IsWhollyKnown() || !args[2].IsWhollyKnown() {
+			return cty.UnknownVal(ty), nil
+		}
+		if args[0].LengthInt() != args[1].LengthInt() {
+			return cty.DynamicVal, errors.New("length of keys and values should be equal")
+		}
+		var found []cty.Value
+		values, keys := args[0].AsValueSlice(), args[1].AsValueSlice()
+		for i, key := range keys {
+			for _, wanted := range args[2].AsValueSlice() {
+				if equal, err := stdlib.Equal(key, wanted); err == nil && equal.IsKnown() && equal.True() {
+					found = append(found, values[i])
+					break
+				}
+			}
+		}
+		if len(found) == 0 {
+			return cty.ListValEmpty(ty.ElementType()), nil
+		}
+		return cty.ListVal(found), nil
+	},
+})
+
+var transposeFunc = function.New(&function.Spec{
+	Description: "Swaps the keys and values of a map of lists of strings.",
+	Params:      []function.Parameter{{Name: "values", Type: cty.Map(cty.List(cty.String))}},
+	Type:        function.StaticReturnType(cty.Map(cty.List(cty.String))),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if !args[0].IsWhollyKnown() {
+			return cty.UnknownVal(cty.Map(cty.List(cty.String))), nil
+		}
+		lists := map[string][]string{}
+		for it := args[0].ElementIterator(); it.Next(); {
+			key, list := it.Element()
+			if list.IsNull() {
+				return cty.DynamicVal, errors.New("input must not contain null list")
+			}
+			for of := list.ElementIterator(); of.Next(); {
+				_, text := of.Element()
+				if text.IsNull() {
+					return cty.DynamicVal, errors.New("input must not contain null string")
+				}
+				lists[text.AsString()] = append(lists[text.AsString()], key.AsString())
+			}
+		}
+		if len(lists) == 0 {
+			return cty.MapValEmpty(cty.List(cty.String)), nil
+		}
+		out := map[string]cty.Value{}
+		for text, keys := range lists {
+			sort.Strings(keys)
+			values := make([]cty.Value, len(keys))
+			for i, key := range keys {
+				values[i] = cty.StringVal(key)
+			}
+			out[text] = cty.ListVal(values)
+		}
+		return cty.MapVal(out), nil
+	},
+})

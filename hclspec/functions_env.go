@@ -1,0 +1,102 @@
+package hclspec
+
+import (
+	"errors"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// missingEnv is the error of env() for a variable that is not set.
+type missingEnv struct{ name string }
+
+func (m missingEnv) Error() string {
+	return "the environment variable " + m.name + " is not set; set it, or give env a default as its second argument"
+}
+
+// missingVariable is the environment variable that a diagnostic misses.
+func missingVariable(d *hcl.Diagnostic) (string, bool) {
+	extra, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
+	if !ok {
+		return "", false
+	}
+	var missing missingEnv
+	if errors.As(extra.FunctionCallError(), &missing) {
+		return missing.name, true
+	}
+	return "", false
+}
+
+// envFunc is env(name[, default]): an environment variable, always sensitive.
+// Offline, one that is not set is unknown.
+func (c *Config) envFunc() function.Function {
+	return function.New(&function.Spec{
+		Description: "Returns an environment variable as a sensitive string, or the default where it is not set.",
+		Params:      []function.Parameter{{Name: "name", Type: cty.String}},
+		VarParam:    &function.Parameter{Name: "default", Type: cty.String, AllowNull: true, AllowUnknown: true, AllowMarked: true},
+		Type:        function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if len(args) > 2 {
+				return cty.DynamicVal, errors.New("env takes a name and at most one default")
+			}
+			name := args[0].AsString()
+			if name == "" {
+				return cty.DynamicVal, function.NewArgErrorf(0, "the name of an environment variable is required")
+			}
+			text, ok := c.opts.Environ(name)
+			switch {
+			case ok:
+				c.read.secret(text)
+				return cty.StringVal(text).Mark(markSensitive), nil
+			case len(args) == 2:
+				collectSecrets(args[1], c.read.secret)
+				return args[1].Mark(markSensitive), nil
+			case c.opts.Offline:
+				return cty.UnknownVal(cty.String).Mark(markSensitive), nil
+			}
+			return cty.DynamicVal, function.NewArgError(0, missingEnv{name})
+		},
+	})
+}
+
+var sensitiveFunc = function.New(&function.Spec{
+	Description: "Marks a value as sensitive.",
+	Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowNull: true, AllowMarked: true, AllowDynamicType: true}},
+	Type:        typeOfFirst,
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		value, marks := args[0].UnmarkDeep()
+		if len(marks) == 0 {
+			return value.Mark(markSensitive), nil
+		}
+		return args[0].Mark(markSensitive), nil
+	},
+})
+
+var nonsensitiveFunc = function.New(&function.Spec{
+	Description: "Takes the sensitive mark off a value.",
+	Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowNull: true, AllowMarked: true, AllowDynamicType: true}},
+	Type:        typeOfFirst,
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		value, _ := args[0].Unmark()
+		return value, nil
+	},
+})
+
+var isSensitiveFunc = function.New(&function.Spec{
+	Description: "Reports whether a value is sensitive.",
+	Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowNull: true, AllowMarked: true, AllowDynamicType: true}},
+	Type:        function.StaticReturnType(cty.Bool),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if args[0].IsMarked() {
+			return cty.True, nil
+		}
+		if !args[0].IsKnown() {
+			return cty.UnknownVal(cty.Bool), nil
+		}
+		return cty.False, nil
+	},
+})
+
+func typeOfFirst(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil }
