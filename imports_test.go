@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/waybill-dev/waybill"
+
+// layers says, for each folder, which of ours it may import. Imports run strictly
+// down: main, cli, agent, then hclspec, providers and state side by side, then plan.
+var layers = []struct {
+	folder string
+	may    []string
+}{
+	{"plan", nil},
+	{"hclspec", []string{"plan"}},
+	{"providers", []string{"plan"}},
+	{"providers/sandbox", []string{"plan"}},
+	{"providers/providertest", []string{"plan", "providers"}},
+	{"providers/globfax", []string{"plan", "providers"}},
+	{"providers/itniotech", []string{"plan", "providers"}},
+	{"providers/ucloud", []string{"plan", "providers"}},
+	{"providers/nxcloud", []string{"plan", "providers"}},
+	{"state", []string{"plan"}},
+	{"state/sqlite", []string{"plan", "state"}},
+	{"state/statetest", []string{"plan", "state"}},
+	{"agent", []string{"plan", "hclspec", "providers", "state"}},
+	{"cli", []string{"plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent"}},
+	{"", []string{"cli", "providers", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
+}
+
+// Only these may import a library that belongs to one layer.
+var only = map[string][]string{
+	"github.com/mattn/go-sqlite3":            {"state/sqlite"},
+	"github.com/hashicorp/go-retryablehttp":  {"providers"},
+	"github.com/fsnotify/fsnotify":           {"agent"},
+	"github.com/hashicorp/hcl/v2/hcldec":     {"hclspec"},
+	"github.com/prometheus/client_golang":    {"agent"},
+	"github.com/prometheus/exporter-toolkit": {"agent"},
+}
+
+func TestImportsRunDown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}\t{{join .Imports \" \"}}", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	allowed := make(map[string]map[string]bool)
+	for _, l := range layers {
+		allowed[l.folder] = make(map[string]bool)
+		for _, m := range l.may {
+			allowed[l.folder][m] = true
+		}
+	}
+	for line := range strings.Lines(string(out)) {
+		path, imports, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		folder := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+		if strings.HasPrefix(folder, "bench") {
+			continue // measures any layer
+		}
+		may, ok := allowed[folder]
+		if !ok {
+			t.Errorf("%s has no place in the layers: give it one in this test and in docs/architecture.md", folder)
+			continue
+		}
+		for imported := range strings.FieldsSeq(imports) {
+			if rest, ours := strings.CutPrefix(imported, module); ours {
+				if rest = strings.TrimPrefix(rest, "/"); !may[rest] {
+					t.Errorf("%s imports %s: imports run down only", folder, rest)
+				}
+			}
+			for library, homes := range only {
+				if (imported == library || strings.HasPrefix(imported, library+"/")) && !contains(homes, folder) {
+					t.Errorf("%s imports %s, which belongs to %s", folder, imported, strings.Join(homes, ", "))
+				}
+			}
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}
