@@ -80,14 +80,14 @@ func (s *Server) account(withReads bool) Account {
 		At:       now,
 		Requests: make(map[Vendor]map[string]int64, len(s.requests)),
 		Reports:  Reports{Reported: u.reported, Waiting: int64(len(u.waiting)), Coming: int64(len(u.coming))},
-		Pulls:    slices.Clone(u.pulls),
-		Deleted:  slices.Clone(u.deleted),
-		Expired:  slices.Clone(u.expired),
+		Pulls:    list(u.pulls),
+		Deleted:  list(u.deleted),
+		Expired:  list(u.expired),
 		Callbacks: Callbacks{
 			Created: p.created, Pending: int64(len(p.due) + len(p.held) + p.underWay), Attempts: p.attempts,
 		},
-		Accepted: slices.Clone(p.accepted),
-		Dropped:  slices.Clone(p.dropped),
+		Accepted: list(p.accepted),
+		Dropped:  list(p.dropped),
 		Faults:   s.faultList(),
 	}
 	for v, m := range s.requests {
@@ -102,7 +102,7 @@ func (s *Server) account(withReads bool) Account {
 
 // readsOf lists the reads of a vendor's items, by identity.
 func readsOf(v Vendor, things map[string]*thing) []ItemReads {
-	var list []ItemReads
+	var all []ItemReads
 	for _, id := range slices.Sorted(maps.Keys(things)) {
 		r := &things[id].reads
 		if r.count == 0 {
@@ -115,9 +115,12 @@ func readsOf(v Vendor, things map[string]*thing) []ItemReads {
 		for _, t := range r.times {
 			item.Times = append(item.Times, unix(t))
 		}
-		list = append(list, item)
+		all = append(all, item)
 	}
-	return list
+	return all
 }
+
+// list copies a list; an empty one is [] in JSON.
+func list[T any](of []T) []T { return append([]T{}, of...) }
 
 func unix(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds).UTC() }

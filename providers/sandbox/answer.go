@@ -61,7 +61,7 @@ func (s *Server) deliver(w http.ResponseWriter, r *http.Request, f *Fault, a ans
 	if !f.wait(r.Context().Done()) {
 		return false
 	}
-	if f.is(ResetBefore) || f.is(ResetAfter) {
+	if f.resets(false) {
 		reset(w)
 	}
 	for k, v := range a.header {

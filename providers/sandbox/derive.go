@@ -58,7 +58,7 @@ func fails(d *rand.Rand, id string, index int) bool {
 	case isFailing(id):
 		return true
 	case isPartial(id):
-		return index%3 == 2
+		return index%3 == 1
 	}
 	return chance
 }

@@ -3,7 +3,9 @@ package sandbox
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -16,6 +18,7 @@ import (
 //	refuse         itniotech, ucloud  HTTP 200 with status or RetCode = Code; not acted
 //	html           polls, pull  HTTP Status (200) with an HTML page; acted if Acted
 //	truncate       all        acted; the body ends at byte Bytes, else at Fraction (0.5) of it, and the connection breaks
+//	unreachable    all        no connection: Transport fails to dial; over sockets, where the listener stands, as reset_before
 //	reset_before   polls, pull  the connection is reset, nothing was done
 //	reset_after    all        acted; the connection is reset before the answer (nxcloud: its 200 does not reach the vendor)
 //	oversize       polls, pull  acted; the answer is followed by Bytes (16 MiB) of blanks
@@ -35,6 +38,7 @@ const (
 	Refuse      FaultKind = "refuse"
 	HTML        FaultKind = "html"
 	Truncate    FaultKind = "truncate"
+	Unreachable FaultKind = "unreachable"
 	ResetBefore FaultKind = "reset_before"
 	ResetAfter  FaultKind = "reset_after"
 	Oversize    FaultKind = "oversize"
@@ -77,7 +81,7 @@ type Fault struct {
 // unknown kind.
 func faultVendors(k FaultKind) []Vendor {
 	switch k {
-	case Delay, Truncate, ResetAfter, Odd:
+	case Delay, Truncate, Unreachable, ResetAfter, Odd:
 		return []Vendor{GlobFax, Itniotech, UCloud, NXCloud}
 	case RateLimit, ServerError, HTML, ResetBefore, Oversize, CloseIdle:
 		return []Vendor{GlobFax, Itniotech, UCloud}
@@ -116,6 +120,8 @@ func (s *Server) AddFault(f Fault) (id int, err error) {
 		return 0, fmt.Errorf("fault kind refuse needs a code, such as \"-18\" or \"153\"")
 	case f.Kind == Refuse && f.Code == "0":
 		return 0, fmt.Errorf("fault kind refuse: code 0 means success, write another")
+	case f.Kind == Refuse && f.Vendor == UCloud && !isNumber(f.Code):
+		return 0, fmt.Errorf("fault kind refuse: code %q is no RetCode, which are whole numbers", f.Code)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,11 +164,16 @@ const oddVariants = 6
 // leaves out none. The result is a copy.
 func (s *Server) strike(v Vendor, fits func(*Fault) bool) *Fault {
 	s.seen[v]++
+	return s.strikeAt(v, s.seen[v], fits)
+}
+
+// strikeAt is strike for the request of that number.
+func (s *Server) strikeAt(v Vendor, number uint64, fits func(*Fault) bool) *Fault {
 	for _, f := range s.faults {
 		if f.Vendor != v || f.Off || fits != nil && !fits(f) {
 			continue
 		}
-		draw := rand.New(rand.NewPCG(s.opts.Seed^uint64(f.ID)<<32, s.seen[v]))
+		draw := rand.New(rand.NewPCG(s.opts.Seed^uint64(f.ID)<<32, number))
 		if f.Probability > 0 && draw.Float64() >= f.Probability {
 			continue
 		}
@@ -180,6 +191,15 @@ func (s *Server) strike(v Vendor, fits func(*Fault) bool) *Fault {
 	return nil
 }
 
+// struckBy says which fault strikes a request that the handler serves. Transport
+// has judged already whether a request in memory gets through at all.
+func (s *Server) struckBy(r *http.Request, v Vendor, fits func(*Fault) bool) *Fault {
+	inMemory := r.Context().Value(memoryKey{}) != nil
+	return s.strike(v, func(f *Fault) bool {
+		return !(inMemory && f.Kind == Unreachable) && (fits == nil || fits(f))
+	})
+}
+
 // is reports whether the fault is one of that kind; a nil fault is of none.
 func (f *Fault) is(k FaultKind) bool { return f != nil && f.Kind == k }
 
@@ -189,12 +209,23 @@ func (f *Fault) spoils() bool {
 		return false
 	}
 	switch f.Kind {
-	case ResetBefore, Refuse:
+	case Unreachable, ResetBefore, Refuse:
 		return true
 	case RateLimit, ServerError, HTML:
 		return !f.Acted
 	}
 	return false
+}
+
+// resets reports whether the connection breaks before an answer; early, before
+// the vendor has acted.
+func (f *Fault) resets(early bool) bool {
+	return f.is(ResetBefore) || f.is(Unreachable) || !early && f.is(ResetAfter)
+}
+
+func isNumber(code string) bool {
+	_, err := strconv.Atoi(code)
+	return err == nil
 }
 
 // cut is at which byte of n the body ends.

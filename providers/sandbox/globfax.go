@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cockroachdb/apd/v3"
 )
 
 // fax is one recipient as GlobFax's page shows it, in its order.
@@ -43,8 +44,8 @@ const faxPath = "/globfax/api/v2/fax/recipients/"
 // the usual ones of the framework whose shape the validation error has.
 func (s *Server) serveGlobFax(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	f := s.strike(GlobFax, nil)
-	if f.is(ResetBefore) {
+	f := s.struckBy(r, GlobFax, nil)
+	if f.resets(true) {
 		s.mu.Unlock()
 		s.deliver(w, r, f, answer{})
 		return
@@ -136,18 +137,17 @@ func (s *Server) faxAt(ref string, t *thing, now time.Time) fax {
 	d := s.dice(GlobFax, ref)
 	takes := s.settleAfter(d, said.SettleAfter)
 	phone := "86138" + digits(d, 8)
-	tenths := pick(d, 5, 5, 3, 1)
+	price := json.Number(pick(d, "0.5", "0.5", "0.3", "0.1"))
 	pages := 1 + d.IntN(6)
 	failed := d.IntN(8) == 0 || isFailing(ref)
 
-	price := json.Number(tenth(tenths))
 	if said.UnitPrice != "" {
 		price = said.UnitPrice
 	}
 	if said.PageCount != 0 {
 		pages = said.PageCount
 	}
-	charged := json.Number(tenth(tenths * pages))
+	charged := times(price, pages)
 	if said.ChargedAmount != "" {
 		charged = said.ChargedAmount
 	}
@@ -216,12 +216,17 @@ func oddFax(record fax, variant int) any {
 // faxTime is a time as GlobFax writes it: Y-m-d H:i:s, of its own clock.
 func faxTime(t time.Time) string { return t.In(vendorZone).Format(time.DateTime) }
 
-// tenth writes n tenths as a JSON number, without a trailing zero.
-func tenth(n int) string {
-	if n%10 == 0 {
-		return strconv.Itoa(n / 10)
+// times is price times pages, exactly, written as the page writes amounts.
+func times(price json.Number, pages int) json.Number {
+	var p, product apd.Decimal
+	if _, _, err := p.SetString(string(price)); err != nil {
+		return price // AddRecipient takes JSON numbers only
 	}
-	return strconv.Itoa(n/10) + "." + strconv.Itoa(n%10)
+	if _, err := apd.BaseContext.WithPrecision(60).Mul(&product, &p, apd.New(int64(pages), 0)); err != nil {
+		return price
+	}
+	product.Reduce(&product)
+	return json.Number(product.Text('f'))
 }
 
 // digits draws n digits.

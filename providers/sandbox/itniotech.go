@@ -31,8 +31,8 @@ func (s *Server) serveItniotech(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	f := s.strike(Itniotech, nil)
-	if f.is(ResetBefore) {
+	f := s.struckBy(r, Itniotech, nil)
+	if f.resets(true) {
 		s.mu.Unlock()
 		s.deliver(w, r, f, answer{})
 		return

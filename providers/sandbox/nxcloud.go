@@ -96,8 +96,9 @@ func (s *Server) addBatch(spec Batch) error {
 		return fmt.Errorf("count is %d: write a number from 0", spec.Count)
 	case spec.FailureCode != 0 && checkErrors()[spec.FailureCode] == "":
 		return fmt.Errorf("failure_code %d is not in the page's table", spec.FailureCode)
-	case spec.Price != "" && !json.Valid([]byte(spec.Price)):
-		return fmt.Errorf("price %q is not a JSON number", spec.Price)
+	}
+	if err := jsonNumber("price", spec.Price); err != nil {
+		return err
 	}
 	if err := callbackURL(spec.CallbackURL); err != nil {
 		return err
@@ -150,7 +151,7 @@ func (s *Server) body(b *batch, index int, conflict bool, odd int) []byte {
 		cost.Price = b.Price
 	}
 	failed := index < b.Failures
-	if derived := fails(d, b.BatchNo, index); b.Failures < 0 || isFailing(b.BatchNo) || isPartial(b.BatchNo) {
+	if derived := fails(d, b.BatchNo, index); b.Failures < 0 || b.Failures == 0 && (isFailing(b.BatchNo) || isPartial(b.BatchNo)) {
 		failed = derived
 	}
 	table := checkErrors()
@@ -222,6 +223,8 @@ type push struct {
 	attempts int
 	kind     PushKind
 	odd      int // malformed in this way; 0: as the page says
+	// again and differ say which callbacks follow when it is accepted.
+	again, differ bool
 }
 
 // pushQueue is what NXCLOUD has to tell, and the account of what it has told.

@@ -51,10 +51,7 @@ func pushClient(given *http.Client) *http.Client {
 	if given != nil {
 		c = *given
 	} else {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.Proxy = nil
-		t.MaxIdleConnsPerHost = pushWorkers
-		c.Transport = t
+		c.Transport = &http.Transport{MaxIdleConnsPerHost: pushWorkers, IdleConnTimeout: 90 * time.Second}
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &c
@@ -161,6 +158,7 @@ func (s *Server) attempt(ctx context.Context, p *push) {
 	if f.is(Odd) {
 		p.odd = 1 + f.Variant
 	}
+	p.again, p.differ = p.again || f.is(Duplicate), p.differ || f.is(Conflict)
 	p.attempts++
 	s.pushes.attempts++
 	target := orElse(p.batch.CallbackURL, s.settings.CallbackURL)
@@ -168,7 +166,7 @@ func (s *Server) attempt(ctx context.Context, p *push) {
 	s.mu.Unlock()
 
 	status := 0
-	if f.wait(ctx.Done()) {
+	if f.wait(ctx.Done()) && !f.is(Unreachable) {
 		status = s.post(ctx, target, body, f)
 	}
 
@@ -189,10 +187,10 @@ func (s *Server) attempt(ctx context.Context, p *push) {
 	switch {
 	case status == http.StatusOK:
 		s.pushes.accepted = append(s.pushes.accepted, record)
-		if f.is(Duplicate) {
+		if p.again {
 			s.pushes.add(&push{batch: p.batch, index: p.index, due: now, kind: Again})
 		}
-		if f.is(Conflict) {
+		if p.differ {
 			s.pushes.add(&push{batch: p.batch, index: p.index, due: now, kind: Different})
 		}
 	case ctx.Err() != nil:

@@ -155,7 +155,8 @@ func (s *Server) Start(listen string) (baseURL string, err error) {
 		return "", fmt.Errorf("sandbox listener: %w", err)
 	}
 	s.base = "http://" + l.Addr().String()
-	s.server = &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	s.serveErr = make(chan error, 1)
 	go func(server *http.Server, done chan<- error) { done <- server.Serve(l) }(s.server, s.serveErr)
 	return s.base, nil

@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -162,6 +164,9 @@ func (s *Server) AddRecipient(r Recipient) error {
 	if !refPattern.MatchString(r.Ref) {
 		return fmt.Errorf("rcpt_ref %q: write 1 to 255 letters, digits, underscores and hyphens", r.Ref)
 	}
+	if err := errors.Join(jsonNumber("unit_price", r.UnitPrice), jsonNumber("charged_amount", r.ChargedAmount), rawData(r.Data)); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.add(s.things, r.Ref, r.SentAt)
@@ -173,7 +178,10 @@ func (s *Server) AddRecipient(r Recipient) error {
 // its reads goes on.
 func (s *Server) AddOrder(o Order) error {
 	if o.ID == "" {
-		return fmt.Errorf("order_id is empty")
+		return errors.New("order_id is empty")
+	}
+	if err := rawData(o.Data); err != nil {
+		return err
 	}
 	if err := oneOf("channel", o.Channel, "sms", "call", "sna"); err != nil {
 		return err
@@ -216,6 +224,22 @@ func oneOf(field, word string, known ...string) error {
 		}
 	}
 	return fmt.Errorf("%s %q is none of %q", field, word, known)
+}
+
+// jsonNumber refuses what is not a JSON number; "" passes.
+func jsonNumber(field string, n json.Number) error {
+	if n == "" || json.Valid([]byte(n)) && strings.ContainsAny(string(n[:1]), "-0123456789") {
+		return nil
+	}
+	return fmt.Errorf("%s %q is not a JSON number", field, n)
+}
+
+// rawData refuses what is not JSON; nothing passes.
+func rawData(data json.RawMessage) error {
+	if data == nil || json.Valid(data) {
+		return nil
+	}
+	return errors.New("data is not JSON")
 }
 
 // Declare makes a plausible thing of the identity that a resource declares, so

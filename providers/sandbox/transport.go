@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -14,7 +17,36 @@ import (
 // under testing/synctest. A broken connection is what a client sees of one: an
 // error in place of an answer, or a body that ends with io.ErrUnexpectedEOF. The
 // path of a request chooses the vendor; its host does not matter.
-func (s *Server) Transport() http.RoundTripper { return HandlerTransport(s.Handler()) }
+func (s *Server) Transport() http.RoundTripper {
+	return &memoryTransport{server: s, inner: HandlerTransport(s.Handler())}
+}
+
+// memoryKey marks the context of a request that came through Transport.
+type memoryKey struct{}
+
+// memoryTransport adds to a handler's transport that a vendor may be unreachable.
+type memoryTransport struct {
+	server *Server
+	inner  http.RoundTripper
+}
+
+func (t *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	v := Vendor(name)
+	t.server.mu.Lock()
+	f := t.server.strikeAt(v, t.server.seen[v]+1, func(f *Fault) bool { return f.Kind == Unreachable })
+	if f != nil {
+		t.server.seen[v]++
+	}
+	t.server.mu.Unlock()
+	if f != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	return t.inner.RoundTrip(r.WithContext(context.WithValue(r.Context(), memoryKey{}, true)))
+}
 
 // HandlerTransport is a transport whose other end is a handler, for the pushes of
 // a sandbox (Options.CallbackClient) to a receiver in the same process. The
@@ -43,17 +75,21 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	w := &memoryWriter{header: make(http.Header), started: make(chan struct{}), ctx: ctx}
 	w.read, w.pipe = io.Pipe()
-	var wrote sync.WaitGroup
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.GotConn != nil {
+		conn, _ := net.Pipe() // stands for one: nothing passes through it
+		trace.GotConn(httptrace.GotConnInfo{Conn: conn})
+	}
 	if in.Body != http.NoBody {
-		wrote.Go(func() {
-			_, err := io.Copy(out, r.Body)
+		go func() {
+			body := &source{reader: r.Body}
+			_, _ = io.Copy(out, body) // the pipe's error: the handler does not read on
 			r.Body.Close()
-			if err != nil {
-				w.fail(fmt.Errorf("write request: %w", err))
-				err = io.ErrUnexpectedEOF
+			if body.err != nil {
+				w.fail(fmt.Errorf("write request: %w", body.err))
+				out.CloseWithError(io.ErrUnexpectedEOF)
 			}
-			out.CloseWithError(err)
-		})
+			out.Close()
+		}()
 	}
 	go func() {
 		defer func() {
@@ -72,10 +108,15 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.fail(ctx.Err())
 		<-w.started
 	}
-	if w.err != nil {
+	err := w.err
+	if err == nil && r.Context().Err() != nil {
+		// The client gave up as the answer began: it does not see it.
+		err = r.Context().Err()
+		w.fail(err)
+	}
+	if err != nil {
 		cancel()
-		wrote.Wait()
-		return nil, w.err
+		return nil, err
 	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status,
@@ -83,6 +124,20 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Header: w.sentHeader, ContentLength: w.length(), Request: r,
 		Body: &memoryBody{reader: w.read, ctx: ctx, cancel: cancel},
 	}, nil
+}
+
+// source remembers the error with which a body ended, if it was one.
+type source struct {
+	reader io.Reader
+	err    error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.reader.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }
 
 // memoryWriter is the server's side of an answer in memory.
@@ -134,8 +189,9 @@ func (w *memoryWriter) fail(err error) {
 // finish ends the answer when the handler has returned or has broken off.
 func (w *memoryWriter) finish(broken bool) {
 	if broken {
-		w.fail(fmt.Errorf("read answer: %w", syscall.ECONNRESET))
+		// Of a body that has begun, the first error is the one that is read.
 		w.pipe.CloseWithError(io.ErrUnexpectedEOF)
+		w.fail(fmt.Errorf("read answer: %w", syscall.ECONNRESET))
 		return
 	}
 	w.WriteHeader(http.StatusOK)

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // usmsAnswer is the answer to PullUSMSReport. Errors come with HTTP 200 and
@@ -40,17 +39,14 @@ func (s *Server) serveUCloud(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.ucloud.settle(s.now())
-	f := s.strike(UCloud, func(f *Fault) bool { return f.Kind != Odd || len(s.ucloud.waiting) > 0 })
+	f := s.struckBy(r, UCloud, func(f *Fault) bool { return f.Kind != Odd || len(s.ucloud.waiting) > 0 })
 	switch {
-	case f.is(ResetBefore):
+	case f.resets(true):
 		s.mu.Unlock()
 		s.deliver(w, r, f, answer{})
 		return
 	case f.is(Refuse):
-		code, err := strconv.Atoi(f.Code)
-		if err != nil {
-			code = 150
-		}
+		code, _ := strconv.Atoi(f.Code) // AddFault has judged it
 		s.mu.Unlock()
 		s.deliver(w, r, f, usmsError(code, "the service answers so because a fault was switched on"))
 		return
@@ -186,6 +182,3 @@ func uuid(d *rand.Rand) string {
 	hi, lo := d.Uint64(), d.Uint64()
 	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", hi>>32, hi>>16&0xffff, hi&0xfff, lo>>48&0x3fff|0x8000, lo&(1<<48-1))
 }
-
-// receiptTime is a time as UCloud tells it.
-func receiptTime(t time.Time) int64 { return t.Unix() }

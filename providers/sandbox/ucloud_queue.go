@@ -182,7 +182,7 @@ func (s *Server) reportAt(r usmsReport, project, outcome string, english bool, r
 		"fail":    {"发送失败", "Fail", "MSBLACK", "手机在运营商防骚扰黑名单"},
 		"unknown": {"状态未知", "Unknow", "", "运营商未上报状态报告"},
 	}[outcome]
-	r.ReceiptTime = receiptTime(receipt)
+	r.ReceiptTime = receipt.Unix()
 	r.ReceiptResult, r.ReceiptCode, r.ReceiptDesc = words[0], words[2], words[3]
 	if english {
 		r.ReceiptResult = words[1]
