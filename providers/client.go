@@ -78,6 +78,9 @@ func NewClient(vendor string, config cty.Value, options Options, secrets ...stri
 	if err != nil { // cannot be: it was checked
 		return nil, Fault(Rejected, vendor, "the endpoint is not a URL; correct it")
 	}
+	if base.Path == "" {
+		base.Path = "/" // JoinPath keeps a path that has no root without one
+	}
 	for _, secret := range secrets {
 		if secret == "" {
 			return nil, Fault(Credentials, vendor, "a credential is missing; set the provider's arguments or their environment variables")
@@ -230,7 +233,7 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 	})
 	r := (&http.Request{
 		Method: request.Method,
-		URL:    c.base.JoinPath(request.Path),
+		URL:    c.address(request.Path),
 		Host:   c.base.Host,
 		Header: http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"identity"}, "User-Agent": {c.agent}},
 	}).WithContext(limited)
@@ -329,4 +332,15 @@ func retryAfter(header string, now time.Time) time.Duration {
 		d = at.Sub(now)
 	}
 	return min(max(d, 0), maxRetry)
+}
+
+// address is the endpoint with a path joined to it; without one the endpoint as
+// it was written, its last slash included: JoinPath takes that away, and a
+// server that answers with a redirect is refused.
+func (c *Client) address(path string) *url.URL {
+	if path == "" {
+		u := *c.base
+		return &u
+	}
+	return c.base.JoinPath(path)
 }
