@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -32,10 +33,13 @@ type batch struct {
 	expected        int
 }
 
+// sandboxSpeed lets everything settle soon enough to be watched.
+var sandboxSpeed = sandbox.Speed{Earliest: 3 * time.Second, Latest: 25 * time.Second}
+
 // startSandbox starts the vendors on a free port of loopback.
 func (p *program) startSandbox(ctx context.Context) (*localSandbox, error) {
 	s := &localSandbox{
-		server:  sandbox.New(sandbox.Options{Now: p.now, AutoCreate: true, Log: p.log, Seed: 1}),
+		server:  sandbox.New(sandbox.Options{Now: p.now, AutoCreate: true, Log: p.log, Seed: 1, Speed: sandboxSpeed}),
 		pushed:  make(chan struct{}),
 		waiting: make(map[string]*batch),
 	}

@@ -68,7 +68,7 @@ func (p *program) reportLoad(files map[string]*hcl.File, diags hcl.Diagnostics) 
 		return true
 	}
 	if n := countErrors(diags); n > 1 {
-		p.err.println(fmt.Sprintf("%d errors; nothing was done.", n))
+		p.err.println(fmt.Sprintf("%d errors in the configuration.", n))
 	}
 	return false
 }

@@ -49,23 +49,24 @@ func (p *program) showEvent(e *plan.Event) {
 	if word == "" {
 		word = string(e.Action)
 	}
-	out.printf("%s  %s  %s", e.At.UTC().Format("2006-01-02T15:04:05Z"), out.paint(color, pad(word, 9)), out.paint(bold, e.Address.String()))
+	out.printf("%s  %s  %s", secondText(e.At), out.paint(color, pad(word, 9)), out.paint(bold, e.Address.String()))
 	if id := idText(e.RawID); id != nil {
 		out.printf("  %s", out.paint(dim, "raw "+*id))
 	}
 	out.println("")
 	shown := 0
 	for _, f := range e.Changes {
-		if string(orNull(f.Before)) == "null" && string(orNull(f.After)) == "null" {
-			continue
+		before, after := string(orNull(f.Before)), string(orNull(f.After))
+		if before == after || before == "null" && after == "false" {
+			continue // says nothing
 		}
 		if shown == maxEventFields {
 			out.printf("    ... and %d more attributes\n", len(e.Changes)-shown)
 			break
 		}
 		shown++
-		const indent = "      "
-		if string(orNull(f.Before)) == "null" {
+		const indent = "    "
+		if before == "null" {
 			out.printf("    %s = %s\n", f.Path, jsonText(f.After, indent))
 			continue
 		}

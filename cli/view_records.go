@@ -51,7 +51,7 @@ func (p *program) showRecord(r *plan.Record) {
 	if key == "" {
 		key = "(no key)"
 	}
-	out.printf("%s  %s  %s  %s  %s", r.ReceivedAt.UTC().Format("2006-01-02T15:04:05Z"), status, pad(string(r.Outcome), 9), r.Type, key)
+	out.printf("%s  %s  %s  %s  %s", secondText(r.ReceivedAt), status, pad(string(r.Outcome), 9), r.Type, key)
 	if r.Address != nil {
 		out.printf("  %s", r.Address)
 	}

@@ -67,7 +67,7 @@ func (v *textPassView) failing(r *agent.Result) {
 			continue
 		}
 		shown++
-		out.printf("\n%s Expectation failed\n\n  on %s, expect %q, since %s\n", warning, e.Address, e.Name, e.Since.UTC().Format("2006-01-02 15:04:05Z"))
+		out.printf("\n%s Expectation failed\n\n  on %s, expect %q, since %s\n", warning, e.Address, e.Name, secondText(e.Since))
 		if e.Message != "" {
 			out.printf("\n%s\n", wrap(e.Message, out.width, "  "))
 		}

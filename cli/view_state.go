@@ -67,7 +67,7 @@ func (p *program) showItem(item *plan.Item, where located) {
 	}
 	out.println("}")
 	for _, e := range item.Expectations {
-		text := fmt.Sprintf("# expect %q: %s since %s", e.Name, e.State, timeText(e.Since))
+		text := fmt.Sprintf("# expect %q: %s since %s", e.Name, e.State, secondText(e.Since))
 		if e.Message != "" {
 			text += ": " + e.Message
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -67,6 +68,9 @@ func (s *stream) printf(format string, args ...any) { _, _ = fmt.Fprintf(s, form
 
 // println writes a line.
 func (s *stream) println(text string) { _, _ = fmt.Fprintln(s, text) }
+
+// secondText is a time for people: in UTC, to the second.
+func secondText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 // The colours, as Terraform uses them.
 const (

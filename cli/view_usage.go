@@ -14,16 +14,16 @@ func (p *program) usageTo(s *stream, all []*command) {
 	s.println("Main commands:")
 	const main = 5
 	for _, c := range all[:main] {
-		s.printf("  %-14s %s\n", c.name, c.summary)
+		s.printf("  %-17s %s\n", c.name, c.summary)
 	}
 	s.println("\nAll other commands:")
 	for _, c := range all[main:] {
-		s.printf("  %-14s %s\n", c.name, c.summary)
+		s.printf("  %-17s %s\n", c.name, c.summary)
 	}
 	s.println("\nFlags before the command:")
-	s.println("  -chdir=DIR     Work in this directory")
-	s.println("  -help          Show this list, or after a command its own help")
-	s.println("  -version       The same as the command version")
+	s.println("  -chdir=DIR        Work in this directory")
+	s.println("  -help             Show this list, or after a command its own help")
+	s.println("  -version          The same as the command version")
 }
 
 // commandUsage prints the help of one command.

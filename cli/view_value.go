@@ -89,7 +89,7 @@ func valueText(v cty.Value, indent string) string {
 		b.WriteString("[\n")
 		for it := v.ElementIterator(); it.Next(); {
 			_, e := it.Element()
-			b.WriteString(indent + "  " + valueText(e, indent+"  ") + ",\n")
+			b.WriteString(indent + "    " + valueText(e, indent+"    ") + ",\n")
 		}
 		return b.String() + indent + "]"
 	}
@@ -115,7 +115,7 @@ func objectText(v cty.Value, indent string) string {
 	var b strings.Builder
 	b.WriteString("{\n")
 	for _, a := range list {
-		b.WriteString(indent + "  " + pad(a.name, width) + " = " + valueText(a.value, indent+"  ") + "\n")
+		b.WriteString(indent + "    " + pad(a.name, width) + " = " + valueText(a.value, indent+"    ") + "\n")
 	}
 	return b.String() + indent + "}"
 }
