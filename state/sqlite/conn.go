@@ -14,6 +14,10 @@ import (
 
 // query is a statement with its name. Queries are package-level constants in
 // all but syntax; a connection keeps each prepared, found by its pointer.
+//
+// Some texts have +?1 where ?1 would do: SQLite prepares a statement again each
+// time a bare parameter is bound that it compared with a partial index's
+// condition, at ten times the price of running it.
 type query struct {
 	op   string // a noun phrase for errors and for Options.Fault
 	text string
@@ -67,6 +71,22 @@ func connect(path string, m mode, fault func(string) error) (*conn, error) {
 		return nil, explain(path, "open", err)
 	}
 	return &conn{db: opened.(*sqlite3.SQLiteConn), path: path, fault: fault, stmts: make(map[*query]*stmt)}, nil
+}
+
+// checkpointPages is how many pages of 4096 bytes the write-ahead log gathers
+// before they are moved into the database: a page that many commits change is
+// moved once.
+const checkpointPages = 4096
+
+// keepLog sets how the writer handles the write-ahead log. Its files stay when
+// the last connection closes, so that readers, who may not create any, find
+// them; after a large transaction they shrink again.
+func (c *conn) keepLog() error {
+	if err := c.db.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1); err != nil {
+		return explain(c.path, "keeping the write-ahead log", err)
+	}
+	return c.script("bounds of the write-ahead log",
+		fmt.Sprintf("PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = %d", checkpointPages, 4*checkpointPages*4096))
 }
 
 func (c *conn) close() error {

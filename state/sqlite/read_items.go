@@ -104,11 +104,11 @@ func (r *Reader) Items(ctx context.Context, f state.ItemFilter) iter.Seq2[*plan.
 
 var (
 	selectItem = &query{"item", `SELECT ` + itemColumns + ` FROM blocks b JOIN items i ON i.block = b.id` + itemTables +
-		`WHERE b.type = ?1 AND b.name = ?2 AND i.key = ?3 AND i.forgotten_at IS NULL`}
+		`WHERE b.type = +?1 AND b.name = +?2 AND i.key = +?3 AND i.forgotten_at IS NULL`}
 	selectItems = &query{"items by id", `SELECT ` + itemColumns + ` FROM json_each(?1) j CROSS JOIN items i ON i.id = j.value` + itemTables}
 
 	selectForgotten = &query{"forgotten item", `SELECT ` + itemColumns + ` FROM scopes s JOIN items i ON i.scope = s.id` + itemTables +
-		`WHERE s.type = ?1 AND s.account = ?2 AND i.identity = ?3 AND i.forgotten_at IS NOT NULL
+		`WHERE s.type = +?1 AND s.account = +?2 AND i.identity = +?3 AND i.forgotten_at IS NOT NULL
 		ORDER BY i.forgotten_at DESC, i.id DESC LIMIT 1`}
 	selectSchedule = &query{"schedule", `SELECT item, scope, due, settled FROM reads WHERE tracked = 1`}
 )

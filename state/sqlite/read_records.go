@@ -111,13 +111,13 @@ func record(v *view, s *stmt) (*plan.Record, error) {
 
 var (
 	selectTallySubject = &query{"tally", `SELECT u.id, u.mark FROM scopes s JOIN subjects u ON u.scope = s.id
-		WHERE s.type = ?1 AND s.account = ?2 AND u.identity = ?3`}
+		WHERE s.type = +?1 AND s.account = +?2 AND u.identity = +?3`}
 	selectTally = &query{"tally", `SELECT outcome, code, currency, amount, count(*), sum(parts), max(event_at), max(received_at), max(id)
 		FROM records INDEXED BY records_tally WHERE subject = ?1 AND conflict = 0 AND quarantined IS NULL
 		GROUP BY outcome, code, currency, amount`}
 	selectRecordRaw = &query{"tally", `SELECT raw FROM records WHERE id = ?1`}
 	selectUnfolded  = &query{"unfolded items", `SELECT item FROM subjects INDEXED BY subjects_unfolded
-		WHERE item IS NOT NULL AND mark > folded_to ORDER BY item LIMIT ?1`}
+		WHERE item IS NOT NULL AND mark > folded_to ORDER BY item LIMIT CAST(?1 AS INTEGER)`}
 )
 
 // Tally counts an item's records that count.
@@ -211,7 +211,7 @@ func (r *Reader) Unfolded(ctx context.Context, limit int) ([]int64, error) {
 const rawColumns = `w.id, w.kind, w.account, w.item, w.at, w.status, w.complete, w.size, w.packed, w.body, u.raw IS NULL`
 
 var (
-	selectRaw = &query{"raw", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id = ?1`}
+	selectRaw = &query{"raw", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id = +?1`}
 
 	selectUnderived = &query{"underived raws", `SELECT ` + rawColumns + ` FROM underived u CROSS JOIN raws w ON w.id = u.raw ORDER BY u.raw`}
 )

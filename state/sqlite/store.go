@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
 	"github.com/waybill-dev/waybill/state"
 )
 
@@ -85,10 +83,8 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 	if err := c.migrate(); err != nil {
 		return nil, err
 	}
-	// The files of the write-ahead log stay when the last connection closes, so
-	// that readers, who may not create any, find them.
-	if err := c.db.SetFileControlInt("main", sqlite3.SQLITE_FCNTL_PERSIST_WAL, 1); err != nil {
-		return nil, explain(path, "keeping the write-ahead log", err)
+	if err := c.keepLog(); err != nil {
+		return nil, err
 	}
 	w, err := newWriter(c)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 var (
 	selectOld = &query{"item before", `SELECT i.block, i.key, i.scope, i.identity, i.forgotten_at,
 			r.scope, r.tracked, r.outcome, r.settled, r.expect_pending, r.expect_met, r.expect_failed, r.expect_met_late
-		FROM items i JOIN reads r ON r.item = i.id WHERE i.id = ?1`}
+		FROM items i JOIN reads r ON r.item = i.id WHERE i.id = +?1`}
 	insertItem = &query{"new item", `INSERT INTO items (id, block, key, scope, identity, args, file, line, revision, tracked_at, forgotten_at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`}
 	insertReads = &query{"new item's reads", `INSERT INTO reads (item, scope, tracked, outcome, settled,

@@ -3,6 +3,10 @@
 -- Times are whole nanoseconds since 1970-01-01 UTC, NULL for none. Amounts are
 -- decimals as text. Outcomes are small numbers: 0 pending, 1 succeeded,
 -- 2 failed, 3 partial, 4 unknown. Nothing here is a REAL.
+--
+-- Records, raws and events refer to rows of other tables without declaring it:
+-- the one writer makes these ids itself, and each check would cost a look-up in
+-- the tables that grow fastest.
 
 CREATE TABLE meta (
   one     INTEGER PRIMARY KEY CHECK (one = 1),
@@ -106,10 +110,10 @@ CREATE INDEX subjects_unfolded ON subjects (item) WHERE item IS NOT NULL AND mar
 -- What was pulled and pushed.
 CREATE TABLE records (
   id          INTEGER PRIMARY KEY,
-  scope       INTEGER NOT NULL REFERENCES scopes,
+  scope       INTEGER NOT NULL,
   key         TEXT    NOT NULL,
   digest      BLOB    NOT NULL,
-  subject     INTEGER REFERENCES subjects, -- NULL when the identity could not be read
+  subject     INTEGER, -- NULL when the identity could not be read
   outcome     INTEGER NOT NULL,
   code        TEXT    NOT NULL,
   amount      TEXT,
@@ -132,7 +136,7 @@ CREATE INDEX records_received ON records (received_at);
 CREATE TABLE raws (
   id       INTEGER PRIMARY KEY,
   kind     TEXT    NOT NULL,
-  account  INTEGER NOT NULL REFERENCES words,
+  account  INTEGER NOT NULL,
   item     INTEGER,
   at       INTEGER,
   status   INTEGER NOT NULL,
@@ -163,10 +167,10 @@ CREATE TABLE events (
   seq      INTEGER PRIMARY KEY,
   at       INTEGER,
   item     INTEGER NOT NULL,
-  block    INTEGER NOT NULL REFERENCES blocks,
+  block    INTEGER NOT NULL,
   key      ANY     NOT NULL,
   action   TEXT    NOT NULL,
-  revision INTEGER NOT NULL REFERENCES words,
+  revision INTEGER NOT NULL,
   raw      INTEGER,
   changes  TEXT -- a list of {path, before, after}
 ) STRICT;
