@@ -16,10 +16,12 @@ type layout struct {
 
 // split finds the parts of a page without decoding it: by brackets and strings
 // alone, so that it works on a page that was cut at any byte, and a report that
-// is no valid JSON costs no other.
-func split(body []byte) layout {
+// is no valid JSON costs no other. Complete says that the page was not cut, as
+// far as its transport can tell.
+func split(body []byte, complete bool) layout {
 	l := layout{fields: make(map[string][][]byte)}
 	s := scanner{text: trimMark(body)}
+	s.whole = complete && bytes.HasSuffix(bytes.TrimSpace(body), []byte("}"))
 	s.space()
 	if !s.take('{') {
 		return l
@@ -59,8 +61,9 @@ func split(body []byte) layout {
 
 // scanner walks over JSON text.
 type scanner struct {
-	text []byte
-	at   int
+	text  []byte
+	at    int
+	whole bool // the text ends as a page does
 }
 
 func (s *scanner) space() {
@@ -118,8 +121,8 @@ const maxMended = 2 * maxLimit
 func (s *scanner) report(mended *int) (text []byte, ok bool) {
 	start := s.at
 	text, ok = s.value()
-	if len(text) == 0 || text[0] != '{' || ok && json.Valid(text) || *mended == maxMended {
-		return text, ok
+	if len(text) == 0 || text[0] != '{' || ok && json.Valid(text) || !s.whole || *mended == maxMended {
+		return text, ok // of a page that was cut, the last report is no riddle
 	}
 	*mended++
 	end := s.at
@@ -131,12 +134,22 @@ func (s *scanner) report(mended *int) (text []byte, ok bool) {
 	return text, ok
 }
 
-// resync ends a report that is no JSON before the next text that looks like the
-// beginning of another or like the end of the list.
+// resync ends a report that is no JSON where as many brackets close as opened,
+// strings or not, and before text that looks like the beginning of another
+// report or like the end of the list.
 func (s *scanner) resync() (text []byte, ok bool) {
-	start := s.at
+	start, depth := s.at, 0
 	for i := start; i < len(s.text); i++ {
-		if s.text[i] != '}' {
+		switch s.text[i] {
+		case '{':
+			depth++
+			continue
+		case '}':
+			depth--
+		default:
+			continue
+		}
+		if depth > 0 {
 			continue
 		}
 		next := scanner{text: s.text, at: i + 1}

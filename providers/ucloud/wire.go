@@ -19,7 +19,7 @@ const credentials = "public_key and private_key (UCLOUD_PUBLIC_KEY, UCLOUD_PRIVA
 // an odd one costs no other, and a page that was cut short gives up its whole
 // reports.
 func records(a providers.Answer) providers.Page {
-	layout := split(a.Body)
+	layout := split(a.Body, a.Complete)
 	page := providers.Page{Records: make([]plan.Record, 0, len(layout.reports))}
 	for _, report := range layout.reports {
 		page.Records = append(page.Records, readReport(report))
