@@ -34,11 +34,9 @@ type builder struct {
 	diags     hcl.Diagnostics
 	// fixed are the values of the constant parts; json their encoding.
 	fixed map[string]cty.Value
-	// skip says that a constant part is mistaken, waits that one is unknown:
-	// no instance can be built, and one is evaluated for its mistakes only.
+	// skip says that a constant part is mistaken, so that no instance can be
+	// built; waits that one is unknown, so that all instances wait for it.
 	skip, waits bool
-	// judged says that problems which concern constant parts only are told.
-	pollFixed bool
 }
 
 // part is one argument of the instances of a block.
@@ -82,6 +80,10 @@ func (e *Evaluation) prepare(r *resource) *builder {
 	}
 	b.floor = minInterval(config)
 	for _, a := range r.typ.Arguments {
+		if p := e.c.providers[r.account]; p != nil && a.FromProvider && r.args[a.Name] == nil && p.secret[a.Name] {
+			b.fail(mistake("Sensitive provider argument",
+				fmt.Sprintf("The resource %s takes %s from the provider %s, where its value is sensitive; here it would be stored and shown. If it is not a secret, wrap it in nonsensitive() there.", r.block(), a.Name, r.account), p.rangeOf(a.Name).Ptr()))
+		}
 		b.add(b.argument(a, config))
 	}
 	b.addMeta()

@@ -8,7 +8,7 @@ package hclspec
 import (
 	"context"
 	"path/filepath"
-	"sort"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -210,6 +210,6 @@ func sortedKeys[V any](m map[string]V) []string {
 	for k := range m {
 		keys = append(keys, k)
 	}
-	sort.Strings(keys)
+	slices.Sort(keys)
 	return keys
 }

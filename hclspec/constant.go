@@ -11,16 +11,29 @@ import (
 	"github.com/zclconf/go-cty/cty/gocty"
 )
 
-// onceValue is a value that is worked out once.
+// onceValue is a value that is worked out when it is first needed, and again
+// after it was let go.
 type onceValue struct {
-	once  sync.Once
+	mu    sync.Mutex
+	done  bool
 	value cty.Value
 	diags hcl.Diagnostics
 }
 
 func (o *onceValue) get(work func() (cty.Value, hcl.Diagnostics)) (cty.Value, hcl.Diagnostics) {
-	o.once.Do(func() { o.value, o.diags = work() })
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.done {
+		o.value, o.diags = work()
+		o.done = true
+	}
 	return o.value, o.diags
+}
+
+func (o *onceValue) letGo() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.done, o.value, o.diags = false, cty.NilVal, nil
 }
 
 // constant evaluates an argument that may not refer to anything into a string

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -106,6 +105,9 @@ func (e *Evaluation) Next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 		return nil, hcl.Diagnostics{mistake("Interrupted", sentence(err.Error()), nil)}
 	}
 	diags = append(diags, e.identities.add(e.c, instances)...)
+	if e.next >= len(e.c.waves) {
+		e.identities = nil // no more can come
+	}
 	wave.Desired = instances
 	return wave, e.c.clean(diags)
 }
@@ -302,6 +304,64 @@ func (e *Evaluation) Checks(ctx context.Context) ([]plan.Check, hcl.Diagnostics)
 	return checks, e.c.clean(diags)
 }
 
+// Rest lets go of every value that no expectation needs, at the end of a pass:
+// with a million instances they are most of the memory. Afterwards only Judge
+// and HasExpect may be called.
+func (e *Evaluation) Rest() {
+	needed, each := newReferences(), map[string]bool{}
+	for block, r := range e.c.resources {
+		for name := range r.expectRefs.locals {
+			needed.locals[name] = true
+		}
+		for name := range r.expectRefs.resources {
+			needed.resources[name] = true
+		}
+		each[block] = r.expectRefs.each
+	}
+	e.c.closure(needed)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.turn()
+	e.identities = nil
+	for block, x := range e.expansions {
+		if needed.resources[block] {
+			continue
+		}
+		rested := *x
+		rested.keys = nil
+		if !each[block] {
+			rested.forEach = cty.NilVal
+		}
+		e.expansions[block] = &rested
+	}
+	for name, l := range e.c.locals {
+		if !needed.locals[name] {
+			l.once.letGo()
+		}
+	}
+}
+
+// closure adds to references what the locals among them refer to.
+func (c *Config) closure(refs *references) {
+	queue := sortedKeys(refs.locals)
+	for len(queue) > 0 {
+		l := c.locals[queue[0]]
+		queue = queue[1:]
+		if l == nil {
+			continue
+		}
+		for block := range l.refs.resources {
+			refs.resources[block] = true
+		}
+		for name := range l.refs.locals {
+			if !refs.locals[name] {
+				refs.locals[name] = true
+				queue = append(queue, name)
+			}
+		}
+	}
+}
+
 // instanceVariables are each and count of one instance.
 func (e *Evaluation) instanceVariables(r *resource, key plan.Key) map[string]cty.Value {
 	variables := map[string]cty.Value{}
@@ -323,81 +383,6 @@ func (e *Evaluation) instanceVariables(r *resource, key plan.Key) map[string]cty
 
 func eachObject(key, value cty.Value) cty.Value {
 	return cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})
-}
-
-// identities finds instances that name the same vendor record.
-type identities struct {
-	first map[string]named // by account, type and identity
-	queue map[string]named // by a policy's queue and identity
-}
-
-type named struct {
-	address plan.Address
-	origin  plan.Origin
-}
-
-func newIdentities() *identities {
-	return &identities{first: map[string]named{}, queue: map[string]named{}}
-}
-
-// add takes the instances of a wave in.
-func (ids *identities) add(c *Config, instances []plan.Desired) hcl.Diagnostics {
-	var diags hcl.Diagnostics
-	var b strings.Builder
-	more := 0
-	for i := range instances {
-		d := &instances[i]
-		b.Reset()
-		b.WriteString(d.Account)
-		b.WriteByte(0)
-		b.WriteString(d.Address.Type)
-		b.WriteByte(0)
-		b.WriteString(d.Identity)
-		key := b.String()
-		other, exists := ids.first[key]
-		if !exists {
-			ids.first[key] = named{d.Address, d.Origin}
-			continue
-		}
-		if len(diags) >= 100 {
-			more++
-			continue
-		}
-		r := c.resources[d.Address.Block()]
-		diags = append(diags, mistake("Duplicate vendor record",
-			fmt.Sprintf("Both %s (%s:%d) and %s (%s:%d) name the record %q of account %s. A record is declared once: take one of them out.",
-				other.address, other.origin.File, other.origin.Line, d.Address, d.Origin.File, d.Origin.Line, d.Identity, d.Account), r.declared.Ptr()))
-	}
-	if more > 0 {
-		diags = append(diags, mistake("Duplicate vendor records", fmt.Sprintf("%d more instances name a record that another one names.", more), nil))
-	}
-	return append(diags, ids.addQueues(c, instances)...)
-}
-
-// addQueues judges pull policies of different accounts that drain one queue.
-func (ids *identities) addQueues(c *Config, instances []plan.Desired) hcl.Diagnostics {
-	var diags hcl.Diagnostics
-	for i := range instances {
-		d := &instances[i]
-		r := c.resources[d.Address.Block()]
-		account := c.accountsByName[d.Account]
-		if r.typ.Kind != plan.Policy || r.typ.schema.Queue == nil || account == nil || !account.Config.IsWhollyKnown() {
-			continue
-		}
-		key := r.typ.schema.Queue(account.Config) + "\x00" + d.Identity
-		other, exists := ids.queue[key]
-		if !exists {
-			ids.queue[key] = named{d.Address, d.Origin}
-			continue
-		}
-		if c.resources[other.address.Block()].account == d.Account {
-			continue // told as a duplicate record already
-		}
-		diags = append(diags, mistake("Duplicate pull policy",
-			fmt.Sprintf("Both %s (%s:%d) and %s (%s:%d) pull the same queue: endpoint, key and project are equal. Each would take reports from the other: take one of them out.",
-				other.address, other.origin.File, other.origin.Line, d.Address, d.Origin.File, d.Origin.Line), r.declared.Ptr()))
-	}
-	return diags
 }
 
 // sortDesired orders instances by address.

@@ -23,6 +23,9 @@ type expansion struct {
 
 // each is each.value of an instance; unknown when the block has no such one.
 func (x *expansion) each(key string) cty.Value {
+	if x.forEach == cty.NilVal {
+		return cty.DynamicVal
+	}
 	ty := x.forEach.Type()
 	switch {
 	case ty.IsSetType():
@@ -100,11 +103,11 @@ func expandForEach(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) 
 	}
 	x := &expansion{forEach: value}
 	if ty.IsObjectType() {
-		x.keys = make([]plan.Key, 0, len(ty.AttributeTypes()))
-		for name := range ty.AttributeTypes() {
-			x.keys = append(x.keys, plan.StringKey(name))
+		names := sortedKeys(ty.AttributeTypes())
+		x.keys = make([]plan.Key, len(names))
+		for i, name := range names {
+			x.keys[i] = plan.StringKey(name)
 		}
-		slices.SortFunc(x.keys, compareKeys)
 		return x, nil
 	}
 	x.keys = make([]plan.Key, 0, value.LengthInt())

@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -247,32 +248,13 @@ func (c *Config) checkStaticLocals() hcl.Diagnostics {
 // recorded changes in a block, these may come to something else.
 func (c *Config) Dependents() map[string][]string {
 	dependents := map[string][]string{}
-	memo := map[string]map[string]bool{}
-	var reach func(refs *references) map[string]bool
-	reach = func(refs *references) map[string]bool {
-		blocks := map[string]bool{}
-		for block := range refs.resources {
-			blocks[block] = true
-		}
-		for name := range refs.locals {
-			l := c.locals[name]
-			if l == nil || l.cycle {
-				continue
-			}
-			known, ok := memo[name]
-			if !ok {
-				known = reach(l.refs)
-				memo[name] = known
-			}
-			for block := range known {
-				blocks[block] = true
-			}
-		}
-		return blocks
-	}
 	add := func(who string, refs ...*references) {
 		for _, r := range refs {
-			for block := range reach(r) {
+			all := newReferences()
+			maps.Copy(all.locals, r.locals)
+			maps.Copy(all.resources, r.resources)
+			c.closure(all)
+			for block := range all.resources {
 				if !slices.Contains(dependents[block], who) {
 					dependents[block] = append(dependents[block], who)
 				}

@@ -23,6 +23,7 @@ type provider struct {
 	args     map[string]*hcl.Attribute
 	blocks   map[string]*providerBlock
 	refs     *references
+	secret   map[string]bool // arguments whose values came marked sensitive
 }
 
 // providerBlock is a nested block of a provider block.
@@ -75,7 +76,7 @@ func (c *Config) decodeProvider(block *hcl.Block) hcl.Diagnostics {
 		bodySchema.Blocks = append(bodySchema.Blocks, hcl.BlockHeaderSchema{Type: b.Name})
 	}
 	content, diags := block.Body.Content(bodySchema)
-	p := &provider{schema: schema, account: name, declared: block.DefRange, refs: newReferences(),
+	p := &provider{schema: schema, account: name, declared: block.DefRange, refs: newReferences(), secret: map[string]bool{},
 		args: content.Attributes, blocks: map[string]*providerBlock{}, suspend: content.Attributes["suspend"]}
 	if attr := content.Attributes["alias"]; attr != nil {
 		var alias string
@@ -133,7 +134,7 @@ func (c *Config) Accounts() ([]plan.Account, hcl.Diagnostics) {
 			r := c.resources[block]
 			if providers[r.account] == nil && !strings.Contains(r.account, ".") {
 				providers[r.account] = &provider{schema: r.typ.schema, account: r.account, implied: true, declared: r.declared,
-					args: map[string]*hcl.Attribute{}, blocks: map[string]*providerBlock{}, refs: newReferences()}
+					args: map[string]*hcl.Attribute{}, blocks: map[string]*providerBlock{}, refs: newReferences(), secret: map[string]bool{}}
 			}
 		}
 		c.accountsByName = map[string]*plan.Account{}
@@ -264,6 +265,7 @@ func (c *Config) providerArgument(p *provider, a plan.Argument, attr *hcl.Attrib
 		}
 		if v.ContainsMarked() {
 			collectSecrets(v, c.read.secret)
+			p.secret[a.Name] = true
 		}
 		value, _ = v.UnmarkDeep()
 	}
@@ -294,7 +296,7 @@ func (c *Config) providerArgument(p *provider, a plan.Argument, attr *hcl.Attrib
 			}
 			detail := fmt.Sprintf("The provider %q needs %s: set the environment variable %s, or the argument %s in its block.", p.account, a.Name, a.Env, a.Name)
 			if p.implied {
-				detail += fmt.Sprintf(" It has no provider block; this resource uses it.")
+				detail += " It has no provider block; this resource uses it."
 			}
 			return unknown, hcl.Diagnostics{mistake("Missing credentials", detail, p.declared.Ptr())}
 		case a.Required:

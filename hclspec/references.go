@@ -7,7 +7,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/zclconf/go-cty/cty"
 )
 
 // references are what expressions refer to.
@@ -24,13 +23,11 @@ func newReferences() *references {
 
 // where says what may be referred to at some place.
 type where struct {
-	what             string // in words: "provider configuration"
-	resource         *resource
-	each, count      bool
-	self             bool
-	noResources      bool // and no locals that reach one
-	onlyOwn          string
-	declaredVariable *variable
+	what        string // in words: "provider configuration"
+	resource    *resource
+	each, count bool
+	self        bool
+	noResources bool // and no locals that reach one
 }
 
 // checkReferences walks every expression: what it refers to is recorded, and
@@ -276,6 +273,3 @@ func (c *Config) checkCalls(expr hcl.Expression) hcl.Diagnostics {
 	})
 	return diags
 }
-
-// unknownNumber stands for count.index where the count is not known.
-var unknownNumber = cty.UnknownVal(cty.Number)
