@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -34,11 +35,15 @@ func (a *Agent) listen() (*listeners, error) {
 			return nil, err
 		}
 	}
-	admin, err := net.Listen("tcp", settings.Admin.Listen)
+	open := a.opts.Listen
+	if open == nil {
+		open = net.Listen
+	}
+	admin, err := open("tcp", settings.Admin.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for agent.admin: %w: choose another address in agent { admin { listen = ... } }", err)
 	}
-	receiver, err := net.Listen("tcp", settings.Receiver.Listen)
+	receiver, err := open("tcp", settings.Receiver.Listen)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for agent.receiver: %w: choose another address in agent { receiver { listen = ... } }", err), admin.Close())
 	}
@@ -79,7 +84,7 @@ func (l *listeners) serve(a *Agent) <-chan error {
 		a.running.Go(func() {
 			none := false
 			addresses := []string{listener.Addr().String()}
-			err := web.Serve(listener, server, &web.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: &none, WebConfigFile: &file}, a.log.With("component", "web"))
+			err := web.Serve(listener, server, &web.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: &none, WebConfigFile: &file}, quietWeb(a.log))
 			if !errors.Is(err, http.ErrServerClosed) {
 				served <- fmt.Errorf("serve %s: %w", listener.Addr(), err)
 			}
@@ -89,6 +94,16 @@ func (l *listeners) serve(a *Agent) <-chan error {
 	start(l.receiverServer, l.receiver, l.settings.Receiver.WebConfigFile)
 	a.listening.Store(true)
 	return served
+}
+
+// quietWeb drops what the web toolkit tells of every start: the agent has told
+// where it listens.
+func quietWeb(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
 
 // shutdown lets requests in flight finish.

@@ -42,6 +42,11 @@ type AgentOptions struct {
 	// Evaluated is told what a configuration declares before it is read (a sandbox
 	// makes it exist); may be nil.
 	Evaluated func([]plan.Desired)
+	// Listen opens a port; nil: net.Listen.
+	Listen func(network, address string) (net.Listener, error)
+	// CompareOnly leaves out the notification of file changes: files are compared
+	// every 10 seconds only.
+	CompareOnly bool
 }
 
 // Agent is the long-running loop: schedule, receiver, reload and admin around one
@@ -62,6 +67,7 @@ type Agent struct {
 	// configuration is evaluated again.
 	referred map[string]bool
 	reload   reloadState
+	failing  map[string]bool // checks that fail, as last logged
 	watched  *watch
 
 	running   sync.WaitGroup
@@ -77,7 +83,7 @@ type Agent struct {
 // open for writing; it is not closed.
 func (r *Runner) RunAgent(ctx context.Context, store state.Store, opts AgentOptions) error {
 	a := &Agent{
-		runner: r, opts: opts, store: store, log: r.Log, metrics: newMetrics(r.Version, r.Revision),
+		runner: r, opts: opts, store: store, log: r.Log, metrics: newMetrics(r.Version),
 		queues: make(map[string]*queue), stops: make(map[string]context.CancelFunc),
 		changed: make(chan struct{}, 1), asked: make(chan chan error),
 	}

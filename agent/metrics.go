@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,7 +26,7 @@ type metrics struct {
 	reloadTime    prometheus.Gauge
 }
 
-func newMetrics(version, revision string) *metrics {
+func newMetrics(version string) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -52,8 +53,8 @@ func newMetrics(version, revision string) *metrics {
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "waybill_build_info", Help: "The version of the program.",
-	}, []string{"version", "revision", "goversion"})
-	build.WithLabelValues(version, revision, goVersion()).Set(1)
+	}, []string{"version", "goversion"})
+	build.WithLabelValues(version, runtime.Version()).Set(1)
 	m.registry.MustRegister(build, m.reads, m.readDuration, m.callbacks, m.pulledRecords, m.lossWindows, m.reloadOK, m.reloadTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

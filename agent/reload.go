@@ -30,7 +30,7 @@ var errNotTaken = errors.New("the configuration was not taken")
 // takeFirst takes the configuration at the start; when it cannot be taken, the
 // last good one that was kept beside the state.
 func (a *Agent) takeFirst(ctx context.Context) error {
-	a.watched = newWatch(a.opts.Dir, a.log)
+	a.watched = newWatch(a.opts.Dir, a.log, a.opts.CompareOnly)
 	a.watched.mark(nil)
 	config, diags := a.opts.Load("", nil)
 	err := a.take(ctx, config, diags, a.opts.MaxUntrack)
@@ -250,16 +250,29 @@ func (a *Agent) record(ctx context.Context, ev *evaluation, changes []plan.Chang
 	for _, d := range diags.Extend(more) {
 		a.log.Warn("an output or a check cannot be evaluated", "summary", d.Summary, "detail", d.Detail)
 	}
-	for i := range checks {
-		if checks[i].State == plan.CheckFail {
-			a.log.Warn("a check fails", "check", checks[i].Name, "messages", strings.Join(checks[i].Messages, "; "))
-		}
-	}
+	a.logChecks(checks)
 	if err := a.rec.recordResults(ctx, outputs, checks); err != nil {
 		return err
 	}
 	a.rec.recorded()
 	return a.judgeAnew(ctx, ev)
+}
+
+// logChecks logs a check once for each time that it begins to fail, and that it
+// ceases to.
+func (a *Agent) logChecks(checks []plan.Check) {
+	failing := make(map[string]bool)
+	for i := range checks {
+		c := &checks[i]
+		failing[c.Name] = c.State == plan.CheckFail || c.State == plan.CheckError
+		switch {
+		case failing[c.Name] && !a.failing[c.Name]:
+			a.log.Warn("a check fails", "check", c.Name, "messages", strings.Join(c.Messages, "; "))
+		case !failing[c.Name] && a.failing[c.Name]:
+			a.log.Info("a check no longer fails", "check", c.Name)
+		}
+	}
+	a.failing = failing
 }
 
 // judgeAnew judges the items of blocks with expectations, so that an expectation

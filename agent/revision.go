@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -77,5 +76,3 @@ func contentHash(dir string, files []string) string {
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
-
-func goVersion() string { return runtime.Version() }

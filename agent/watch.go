@@ -24,8 +24,11 @@ type watch struct {
 	prints   map[string]string
 }
 
-func newWatch(dir string, log *slog.Logger) *watch {
+func newWatch(dir string, log *slog.Logger, compareOnly bool) *watch {
 	w := &watch{dir: dir, log: log, dirs: make(map[string]bool), files: make(map[string]bool)}
+	if compareOnly {
+		return w
+	}
 	notifier, err := fsnotify.NewWatcher()
 	if err != nil {
 		log.Warn("files cannot be watched; they are compared every 10 seconds", "error", err)
