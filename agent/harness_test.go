@@ -171,3 +171,12 @@ func (w *world) item(address string) *plan.Item {
 	}
 	return item
 }
+
+func (w *world) reader() *sqlite.Reader {
+	w.t.Helper()
+	reader, err := sqlite.OpenReader(w.path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return reader
+}
