@@ -108,6 +108,7 @@ func (p *program) ask(ctx context.Context, r *agent.Result) (bool, error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	case got := <-replies:
+		p.note("")
 		if got.err != nil && !errors.Is(got.err, io.EOF) {
 			return false, fmt.Errorf("read the answer: %w", got.err)
 		}

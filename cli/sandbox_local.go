@@ -33,13 +33,12 @@ type batch struct {
 	expected        int
 }
 
-// sandboxSpeed lets everything settle soon enough to be watched.
-var sandboxSpeed = sandbox.Speed{Earliest: 3 * time.Second, Latest: 25 * time.Second}
-
-// startSandbox starts the vendors on a free port of loopback.
+// startSandbox starts the vendors on a free port of loopback. Everything there
+// settles soon enough to be watched.
 func (p *program) startSandbox(ctx context.Context) (*localSandbox, error) {
+	speed := sandbox.Speed{Earliest: 3 * time.Second, Latest: 25 * time.Second}
 	s := &localSandbox{
-		server:  sandbox.New(sandbox.Options{Now: p.now, AutoCreate: true, Log: p.log, Seed: 1, Speed: sandboxSpeed}),
+		server:  sandbox.New(sandbox.Options{Now: p.now, AutoCreate: true, Log: p.log, Seed: 1, Speed: speed}),
 		pushed:  make(chan struct{}),
 		waiting: make(map[string]*batch),
 	}

@@ -122,6 +122,9 @@ func (v *textPassView) change(c *plan.Change) {
 	}[c.Action]
 	if c.Action == plan.Moved {
 		v.title(c.From.String(), "has moved to "+c.Address.String())
+		if len(c.Fields) == 0 {
+			return
+		}
 	} else {
 		v.title(c.Address.String(), title)
 	}
