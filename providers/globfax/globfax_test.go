@@ -165,7 +165,7 @@ func TestDerive(t *testing.T) {
 		})
 	}
 	for name, test := range map[string]struct {
-		e                                         plan.Evidence
+		e                                        plan.Evidence
 		outcome, reason, settled, cost, mismatch string
 	}{
 		"before the first read": {plan.Evidence{}, `"pending"`, `"not read yet"`, `false`, `null`, `null`},
