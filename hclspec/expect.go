@@ -79,7 +79,9 @@ func (e *Evaluation) Judge(addr plan.Address, self cty.Value) []plan.Verdict {
 		} else if outcome.diags.HasErrors() && outcome.erred {
 			v.Known, v.Holds, v.Message = true, false, cannotEvaluate("condition", e.c.clean(outcome.diags))
 		}
-		v.Message = redactText(v.Message, e.c.read.secretTexts())
+		if v.Message != "" {
+			v.Message = redactText(v.Message, e.c.read.secretTexts())
+		}
 		verdicts = append(verdicts, v)
 	}
 	return verdicts

@@ -56,7 +56,7 @@ func (c *Config) envFunc() function.Function {
 			case c.opts.Offline:
 				return cty.UnknownVal(cty.String).Mark(markSensitive), nil
 			}
-			return cty.DynamicVal, function.NewArgError(0, missingEnv{name})
+			return cty.DynamicVal, missingEnv{name} // plain, so that it can be told from the diagnostic
 		},
 	})
 }
