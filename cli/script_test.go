@@ -1,7 +1,9 @@
 package cli_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -44,6 +47,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":    code,
 			"control": control,
+			"ready":   ready,
 			"scrub":   scrub,
 		},
 	})
@@ -66,6 +70,11 @@ func setup(env *testscript.Env) error {
 			env.Setenv(name, value)
 		}
 	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	env.Setenv("ADMIN", port)
 	at := server.Endpoints()
 	env.Setenv("WAYBILL_VAR_globfax", at.GlobFax)
 	env.Setenv("WAYBILL_VAR_itniotech", at.Itniotech)
@@ -118,4 +127,38 @@ var times = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\
 func scrub(ts *testscript.TestScript, _ bool, args []string) {
 	text := times.ReplaceAllString(ts.ReadFile(args[0]), "<time>")
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+// freePort is a port of loopback that nobody listened on a moment ago.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// ready waits until a URL answers 200.
+func ready(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
+		ts.Check(err)
+		if answer, err := http.DefaultClient.Do(request); err == nil {
+			_ = answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("%s was not ready within 20 s", args[0])
+		case <-again.C:
+		}
+	}
 }
