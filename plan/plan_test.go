@@ -1,0 +1,286 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+	"github.com/zclconf/go-cty/cty"
+	"pgregory.net/rapid"
+)
+
+func TestAddress(t *testing.T) {
+	for text, want := range map[string]Address{
+		"globfax_recipient.a":             {Type: "globfax_recipient", Name: "a"},
+		"globfax_recipient.a[0]":          {Type: "globfax_recipient", Name: "a", Key: IntKey(0)},
+		`globfax_recipient.a["INV-1"]`:    {Type: "globfax_recipient", Name: "a", Key: StringKey("INV-1")},
+		`globfax_recipient.a["q\"$${x}"]`: {Type: "globfax_recipient", Name: "a", Key: StringKey(`q"${x}`)},
+		`globfax_recipient.a["传真"]`:       {Type: "globfax_recipient", Name: "a", Key: StringKey("传真")},
+		`globfax_recipient.a["a\nb\\"]`:   {Type: "globfax_recipient", Name: "a", Key: StringKey("a\nb\\")},
+	} {
+		got, err := ParseAddress(text)
+		if err != nil || got != want {
+			t.Errorf("%s is read as %+v, %v", text, got, err)
+		}
+		if got.String() != text {
+			t.Errorf("%s is written as %s", text, got)
+		}
+	}
+	for _, text := range []string{"", "a", "a.", ".a", "a.b[", "a.b[]", "a.b[-1]", "a.b[1.5]", "a.b.c", "a.b[0][1]", `a.b["x]`, "a b.c", `a.b["${x}"]`} {
+		if got, err := ParseAddress(text); err == nil {
+			t.Errorf("%q is read as %+v", text, got)
+		} else if !strings.Contains(err.Error(), "globfax_recipient.invoice") {
+			t.Errorf("%q: the error does not say what a right one looks like: %v", text, err)
+		}
+	}
+}
+
+func TestAddressIsReadAsWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := Address{Type: "t", Name: "n"}
+		switch rapid.IntRange(0, 2).Draw(t, "kind") {
+		case 1:
+			a.Key = IntKey(rapid.IntRange(0, 1<<40).Draw(t, "index"))
+		case 2:
+			a.Key = StringKey(cty.NormalizeString(strings.ToValidUTF8(rapid.String().Draw(t, "key"), "")))
+		}
+		got, err := ParseAddress(a.String())
+		if err != nil || got != a {
+			t.Fatalf("%s is read as %+v, %v", a, got, err)
+		}
+	})
+}
+
+func TestNumbersAreExact(t *testing.T) {
+	for text, want := range map[string]string{
+		"0.1": "0.1", "1.50": "1.5", "100": "100", "1e3": "1000", "-0.0020": "-0.002", "0": "0", "-0": "0",
+		"12345678901234567890123456789012":     "12345678901234567890123456789012",
+		"0.1234567890123456789012345678901234": "0.1234567890123456789012345678901234",
+		"9007199254740993":                     "9007199254740993",
+		"1e400":                                "1E+400",
+	} {
+		v, err := cty.ParseNumberVal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := FormatNumber(v.AsBigFloat()); got != want {
+			t.Errorf("%s leaves as %s", text, got)
+		}
+	}
+	tenth, _ := cty.ParseNumberVal("0.1")
+	sum := cty.Zero
+	for range 10 {
+		sum = sum.Add(tenth)
+	}
+	if got := FormatNumber(sum.AsBigFloat()); got != "1" {
+		t.Errorf("ten times 0.1 is %s", got)
+	}
+	price, _, _ := apd.NewFromString("0.002")
+	total := new(apd.Decimal)
+	for range 5000 {
+		total = AddDecimals(total, price)
+	}
+	if got := FormatDecimal(total); got != "10" {
+		t.Errorf("5000 times 0.002 is %s", got)
+	}
+}
+
+func TestNumbersFromOutsideAreBounded(t *testing.T) {
+	for _, text := range []string{"1e999999999", strings.Repeat("9", 500)} {
+		if v, err := DecodeValue([]byte(text), cty.Number); err == nil {
+			t.Errorf("%.20s… is taken: %#v", text, v)
+		}
+	}
+}
+
+func TestEncodeRefusesWhatMayNotBeRecorded(t *testing.T) {
+	for name, v := range map[string]cty.Value{
+		"sensitive":           cty.StringVal("hunter2").Mark("sensitive"),
+		"sensitive attribute": cty.ObjectVal(map[string]cty.Value{"a": cty.StringVal("hunter2").Mark("sensitive")}),
+		"unknown":             cty.UnknownVal(cty.String),
+	} {
+		if b, err := EncodeValue(v); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %s, %v", name, b, err)
+		}
+	}
+}
+
+// tree draws a JSON object as an item's values are: no nulls inside lists, since
+// no type has a list that may hold them.
+func tree(t *rapid.T, depth int) map[string]any {
+	m := make(map[string]any)
+	for range rapid.IntRange(0, 4).Draw(t, "attributes") {
+		name := rapid.SampledFrom([]string{"a", "b", "c d", "266", `q"`, "传"}).Draw(t, "name")
+		m[name] = branch(t, depth)
+	}
+	return m
+}
+
+func branch(t *rapid.T, depth int) any {
+	kind := rapid.IntRange(0, 4).Draw(t, "kind")
+	if depth == 0 {
+		kind %= 3
+	}
+	switch kind {
+	case 0:
+		return json.Number(rapid.SampledFrom([]string{"0", "1.5", "-3", "0.01368"}).Draw(t, "number"))
+	case 1:
+		return rapid.SampledFrom([]string{"", "x", "<y>&"}).Draw(t, "string")
+	case 2:
+		return rapid.Bool().Draw(t, "bool")
+	case 3:
+		return tree(t, depth-1)
+	}
+	list := make([]any, 0)
+	for range rapid.IntRange(0, 3).Draw(t, "elements") {
+		list = append(list, branch(t, depth-1))
+	}
+	return list
+}
+
+// Differences carried out on what was are what is: the history is the state.
+func TestFieldsFold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := encodeTree(tree(t, 2)), encodeTree(tree(t, 2))
+		fields, err := Fields(before, after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ApplyFields(before, fields)
+		if err != nil {
+			t.Fatalf("%s -> %s by %+v: %v", before, after, fields, err)
+		}
+		if string(got) != string(after) {
+			t.Fatalf("%s -> %s by %+v comes to %s", before, after, fields, got)
+		}
+		if again, _ := Fields(after, after); len(again) != 0 {
+			t.Fatalf("%s differs from itself: %+v", after, again)
+		}
+	})
+}
+
+func TestFieldPaths(t *testing.T) {
+	before := `{"status":"sending","sms":[{"settle_pay":"0.01","status":0}],"failed_codes":{},"observed_at":"x"}`
+	after := `{"status":"success","sms":[{"settle_pay":"0.02","status":0}],"failed_codes":{"266":1},"observed_at":"y"}`
+	fields, err := Fields(json.RawMessage(before), json.RawMessage(after))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := json.Marshal(fields)
+	want := `[{"path":"failed_codes[\"266\"]","before":null,"after":1},` +
+		`{"path":"sms[0].settle_pay","before":"0.01","after":"0.02"},` +
+		`{"path":"status","before":"sending","after":"success"}]`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func stream(items ...*Item) iter.Seq2[*Item, error] {
+	return func(yield func(*Item, error) bool) {
+		for _, i := range items {
+			if !yield(i, nil) {
+				return
+			}
+		}
+	}
+}
+
+// The table in diff.go, case by case.
+func TestDiff(t *testing.T) {
+	at := func(name, key string) Address {
+		return Address{Type: "globfax_recipient", Name: name, Key: StringKey(key)}
+	}
+	want := func(a Address, identity, args string) Desired {
+		return Desired{Address: a, Account: "globfax", Identity: identity, Args: json.RawMessage(args)}
+	}
+	have := func(a Address, identity, args string) *Item {
+		return &Item{Address: a, Account: "globfax", Identity: identity, Args: json.RawMessage(args)}
+	}
+	none := func(Address) bool { return false }
+	for _, c := range []struct {
+		name    string
+		desired []Desired
+		tracked []*Item
+		keep    func(Address) bool
+		changes string
+		counts  Counts
+	}{
+		{"track", []Desired{want(at("a", "1"), "x", `{}`)}, nil, none, `track a["1"]`, Counts{Track: 1}},
+		{"none", []Desired{want(at("a", "1"), "x", `{"p":1}`)}, []*Item{have(at("a", "1"), "x", `{"p":1}`)}, none, "", Counts{}},
+		{"change", []Desired{want(at("a", "1"), "x", `{"p":2}`)}, []*Item{have(at("a", "1"), "x", `{"p":1}`)}, none, `change a["1"]`, Counts{Change: 1}},
+		{"move", []Desired{want(at("b", "1"), "x", `{}`)}, []*Item{have(at("a", "1"), "x", `{}`)}, none, `move b["1"]`, Counts{Change: 1}},
+		{"forget", nil, []*Item{have(at("a", "1"), "x", `{}`)}, none, `forget a["1"]`, Counts{Forget: 1}},
+		{"another identity", []Desired{want(at("a", "1"), "y", `{}`)}, []*Item{have(at("a", "1"), "x", `{}`)}, none, `forget a["1"], track a["1"]`, Counts{Track: 1, Forget: 1}},
+		{"swap", []Desired{want(at("a", "1"), "y", `{}`), want(at("a", "2"), "x", `{}`)}, []*Item{have(at("a", "1"), "x", `{}`), have(at("a", "2"), "y", `{}`)}, none,
+			`move a["1"], move a["2"]`, Counts{Change: 2}},
+		{"kept", nil, []*Item{have(at("a", "1"), "x", `{}`)}, func(Address) bool { return true }, "", Counts{}},
+		{"another account", []Desired{{Address: at("a", "1"), Account: "globfax.b", Identity: "x", Args: []byte(`{}`)}}, []*Item{have(at("a", "1"), "x", `{}`)}, none,
+			`forget a["1"], track a["1"]`, Counts{Track: 1, Forget: 1}},
+	} {
+		changes, err := Diff(c.desired, stream(c.tracked...), c.keep)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		var got []string
+		for _, change := range changes {
+			got = append(got, string(change.Action)+" "+change.Address.Name+change.Address.Key.String())
+		}
+		if s := strings.Join(got, ", "); s != c.changes {
+			t.Errorf("%s: %s, want %s", c.name, s, c.changes)
+		}
+		if counts := (&Plan{Changes: changes}).Counts(); counts != c.counts {
+			t.Errorf("%s: %+v", c.name, counts)
+		}
+	}
+	broken := func(yield func(*Item, error) bool) { yield(nil, errors.New("disk")) }
+	if _, err := Diff(nil, broken, none); err == nil {
+		t.Error("a state that cannot be read is taken for an empty one")
+	}
+}
+
+func TestJudge(t *testing.T) {
+	tracked := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	verdict := func(known, holds bool, within time.Duration) Verdict {
+		return Verdict{Name: "x", Known: known, Holds: holds, Within: within, Message: "no"}
+	}
+	const half = 30 * time.Minute
+	for _, c := range []struct {
+		name    string
+		prev    ExpectationState
+		verdict Verdict
+		settled bool
+		after   time.Duration
+		want    ExpectationState
+	}{
+		{"unknown", "", verdict(false, false, 0), false, 0, ExpectPending},
+		{"holds", "", verdict(true, true, 0), false, 0, ExpectMet},
+		{"does not hold", "", verdict(true, false, 0), false, 0, ExpectFailed},
+		{"holds again", ExpectFailed, verdict(true, true, 0), false, 0, ExpectMetLate},
+		{"holds no more", ExpectMet, verdict(true, false, 0), false, 0, ExpectFailed},
+		{"there is time", "", verdict(true, false, half), false, time.Minute, ExpectPending},
+		{"in time", ExpectPending, verdict(true, true, half), false, time.Minute, ExpectMet},
+		{"time has passed", ExpectPending, verdict(true, false, half), false, half, ExpectFailed},
+		{"time has passed and it is not known", ExpectPending, verdict(false, false, half), false, half, ExpectFailed},
+		{"settled without it", ExpectPending, verdict(true, false, half), true, time.Minute, ExpectFailed},
+		{"late", ExpectPending, verdict(true, true, half), false, half, ExpectMetLate},
+		{"late after failing", ExpectFailed, verdict(true, true, half), false, 2 * half, ExpectMetLate},
+		{"met stays met", ExpectMet, verdict(true, true, half), false, 2 * half, ExpectMet},
+		{"met, and then not known", ExpectMet, verdict(false, false, half), false, 2 * half, ExpectMet},
+	} {
+		now := tracked.Add(c.after)
+		got := Judge(Expectation{Name: "x", State: c.prev, Since: tracked}, c.verdict, tracked, c.settled, now)
+		if got.State != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got.State, c.want)
+		}
+		if (got.Message != "") != (got.State == ExpectFailed) {
+			t.Errorf("%s: message %q in state %s", c.name, got.Message, got.State)
+		}
+		if same := got.State == c.prev; same != got.Since.Equal(tracked) && c.after != 0 {
+			t.Errorf("%s: since %s", c.name, got.Since)
+		}
+	}
+}
