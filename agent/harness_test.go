@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -179,4 +180,16 @@ func (w *world) reader() *sqlite.Reader {
 		w.t.Fatal(err)
 	}
 	return reader
+}
+
+// breakAfter calls then once an answer has come back.
+type breakAfter struct {
+	http.RoundTripper
+	then func()
+}
+
+func (b breakAfter) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.RoundTripper.RoundTrip(r)
+	b.then()
+	return response, err
 }
