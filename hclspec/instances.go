@@ -347,6 +347,10 @@ func (b *builder) judgeExpects(e *Evaluation) {
 		outcome := judgeRule(x.rule, ctx)
 		_, withinDiags := x.duration(ctx)
 		_, messageDiags := x.message.Value(ctx)
+		for _, d := range messageDiags {
+			// The expectation serves without its message, so this refuses nothing.
+			d.Severity = hcl.DiagWarning
+		}
 		b.diags = append(append(append(b.diags, outcome.diags...), withinDiags...), messageDiags...)
 	}
 }

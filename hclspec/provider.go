@@ -210,14 +210,8 @@ func (p *provider) rangeOf(name string) hcl.Range {
 // environment or an override may fill it.
 func (c *Config) providerBlock(p *provider, b plan.Block, replaced cty.Value) (cty.Value, hcl.Diagnostics) {
 	types := map[string]cty.Type{}
-	fromEnvironment := false
 	for _, a := range b.Arguments {
 		types[a.Name] = a.Type
-		if a.Env != "" {
-			if _, ok := c.opts.Environ(a.Env); ok || a.Required {
-				fromEnvironment = true
-			}
-		}
 	}
 	var overrides map[string]cty.Value
 	if replaced != cty.NilVal && !replaced.IsNull() && replaced.IsKnown() {
@@ -225,7 +219,7 @@ func (c *Config) providerBlock(p *provider, b plan.Block, replaced cty.Value) (c
 	}
 	block := p.blocks[b.Name]
 	if block == nil {
-		if overrides == nil && !fromEnvironment {
+		if overrides == nil && !c.fromEnvironment(b) {
 			return cty.NullVal(cty.Object(types)), nil
 		}
 		block = &providerBlock{args: map[string]*hcl.Attribute{}, declared: p.declared}
@@ -238,6 +232,20 @@ func (c *Config) providerBlock(p *provider, b plan.Block, replaced cty.Value) (c
 		values[a.Name] = v
 	}
 	return cty.ObjectVal(values), diags
+}
+
+// fromEnvironment reports whether the environment gives, or must give, an
+// argument of a nested block that is not written.
+func (c *Config) fromEnvironment(b plan.Block) bool {
+	for _, a := range b.Arguments {
+		if a.Env == "" {
+			continue
+		}
+		if _, ok := c.opts.Environ(a.Env); ok || a.Required {
+			return true
+		}
+	}
+	return false
 }
 
 // providerArgument is the value of one argument: what an override says, else
