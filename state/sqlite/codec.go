@@ -20,10 +20,10 @@ func timeArg(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
-	switch year := t.Year(); {
-	case year < 1678:
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
 		return int64(math.MinInt64)
-	case year > 2261:
+	case t.After(time.Unix(0, math.MaxInt64)):
 		return int64(math.MaxInt64)
 	}
 	return t.UnixNano()

@@ -104,15 +104,24 @@ func (w *writer) placeOf(i *state.ItemWrite) (place, error) {
 
 // writeItems writes a batch's items. Items may take each other's addresses and
 // identities, so all that go from where they are leave the unique indexes before
-// any of them takes its new place.
+// any of them takes its new place. Of an item that is there twice the last
+// stands.
 func (w *writer) writeItems(r *request) error {
 	items := r.batch.Items
+	var last map[int64]int
 	if len(items) > 1 {
-		if err := w.parkMoving(items); err != nil {
+		last = make(map[int64]int, len(items))
+		for i := range items {
+			last[items[i].ID] = i
+		}
+		if err := w.parkMoving(items, last); err != nil {
 			return err
 		}
 	}
 	for i := range items {
+		if last != nil && last[items[i].ID] != i {
+			continue
+		}
 		if err := w.writeItem(&items[i], &r.expects[i]); err != nil {
 			return fmt.Errorf("item %d, %s: %w", items[i].ID, items[i].Address, err)
 		}
@@ -120,8 +129,11 @@ func (w *writer) writeItems(r *request) error {
 	return nil
 }
 
-func (w *writer) parkMoving(items []state.ItemWrite) error {
+func (w *writer) parkMoving(items []state.ItemWrite, last map[int64]int) error {
 	for i := range items {
+		if last[items[i].ID] != i {
+			continue
+		}
 		old, err := w.before(items[i].ID)
 		if err != nil {
 			return err

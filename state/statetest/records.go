@@ -1,0 +1,433 @@
+package statetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+func decimal(text string) *apd.Decimal {
+	d, _, err := apd.NewFromString(text)
+	if err != nil {
+		panic(err) // the tests' own numbers
+	}
+	return d
+}
+
+// add commits records and returns how many were new.
+func (b *bench) add(records ...plan.Record) int {
+	b.Helper()
+	return b.commit(&state.Batch{Records: records}).NewRecords
+}
+
+func (b *bench) records(f state.RecordFilter) []*plan.Record {
+	b.Helper()
+	return all(b, b.Records(background, f))
+}
+
+// flags tells which records are in conflict, in the order of recording.
+func (b *bench) flags() (list []bool) {
+	b.Helper()
+	for _, r := range b.records(state.RecordFilter{}) {
+		list = append(list, r.Conflict)
+	}
+	return list
+}
+
+func testRecords(t *testing.T, d Driver) {
+	t.Run("every field comes back", func(t *testing.T) {
+		b := open(t, d)
+		r := plan.Record{Type: message, Account: "ucloud", Key: "s1/+8613800000000", Identity: "s1", Outcome: plan.Failed, Code: "UNDELIV",
+			Amount: decimal("0.01230"), Currency: "USD", Parts: 3, EventTime: at(1), ReceivedAt: at(2), Attributes: []byte(`{"a":[1,2]}`),
+			Digest: [16]byte{1, 2, 15: 16}, Quarantined: "odd", RawID: 77}
+		bare := plan.Record{Type: check, Account: "nxcloud", Outcome: plan.Pending}
+		same(t, "new", b.add(r, bare), 2)
+		b.reopen()
+		got := b.records(state.RecordFilter{})
+		if len(got) != 2 || got[0].ID >= got[1].ID {
+			t.Fatalf("records %+v", got)
+		}
+		same(t, "amount as it was written", got[0].Amount.String(), "0.01230")
+		r.ID, bare.ID, r.Amount = got[0].ID, got[1].ID, got[0].Amount
+		same(t, "record", got[0], &r)
+		same(t, "bare record", got[1], &bare)
+	})
+
+	t.Run("each once", func(t *testing.T) {
+		b := open(t, d)
+		r := record("1", "k", 1)
+		same(t, "twice in one batch", b.add(r, r), 1)
+		again := r
+		again.ReceivedAt, again.RawID, again.Identity = at(9), 5, "2"
+		same(t, "again later", b.add(again), 0)
+		b.reopen()
+		same(t, "again after a restart", b.add(again), 0)
+		other := r
+		other.Account = "other"
+		same(t, "at another account", b.add(other), 1)
+		other = r
+		other.Type = message
+		same(t, "of another type", b.add(other), 1)
+		got := b.records(state.RecordFilter{})
+		same(t, "records", len(got), 3)
+		same(t, "the first is kept", []any{got[0].ReceivedAt, got[0].Identity}, []any{at(1), "1"})
+	})
+
+	t.Run("without a key, once for each content", func(t *testing.T) {
+		b := open(t, d)
+		same(t, "new", b.add(record("1", "", 1), record("1", "", 2), record("1", "", 1)), 2)
+		same(t, "again", b.add(record("1", "", 2), record("", "", 3)), 1)
+		same(t, "none in conflict", b.flags(), []bool{false, false, false})
+	})
+
+	t.Run("of one key one counts", func(t *testing.T) {
+		b := open(t, d)
+		timed := func(content byte, event time.Time) plan.Record {
+			r := record("1", "k", content)
+			r.EventTime = event
+			return r
+		}
+		b.add(timed(1, at(5)))
+		b.add(timed(2, at(5)))
+		same(t, "equal times: the first", b.flags(), []bool{false, true})
+		b.add(timed(3, at(4)))
+		same(t, "an earlier one", b.flags(), []bool{false, true, true})
+		b.add(timed(4, at(6)))
+		same(t, "a later one", b.flags(), []bool{true, true, true, false})
+		b.add(timed(5, time.Time{}))
+		same(t, "one without a time", b.flags(), []bool{true, true, true, false, true})
+		same(t, "one that is there again", b.add(timed(1, at(5))), 0)
+		b.reopen()
+		same(t, "still", b.flags(), []bool{true, true, true, false, true})
+		b.add(record("1", "other", 1))
+		same(t, "another key", b.flags()[5], false)
+
+		all := open(t, d)
+		all.add(timed(1, time.Time{}), timed(2, at(1)), timed(3, at(3)), timed(4, at(2)))
+		same(t, "in one batch", all.flags(), []bool{true, true, false, true})
+	})
+
+	t.Run("quarantined ones take no part", func(t *testing.T) {
+		b := open(t, d)
+		odd := record("1", "k", 1)
+		odd.Quarantined, odd.EventTime = "not JSON", at(9)
+		b.add(odd)
+		b.add(record("1", "k", 2))
+		odd.Digest = [16]byte{3}
+		b.add(odd)
+		same(t, "conflicts", b.flags(), []bool{false, false, false})
+		same(t, "received", must(b.Tally(t.Context(), &plan.Item{Address: address(check, "", nil), Account: "acme", Identity: "1"}))(t).Received, int64(1))
+	})
+
+	t.Run("matched by whoever declares them", func(t *testing.T) {
+		b := open(t, d)
+		b.add(record("1", "a", 1), record("1", "b", 1), record("2", "c", 1))
+		odd := record("1", "d", 1)
+		odd.Quarantined = "odd"
+		b.add(odd)
+		other := record("1", "e", 1)
+		other.Account = "other"
+		b.add(other)
+		status := func() (list []plan.RecordStatus) {
+			for _, r := range b.records(state.RecordFilter{}) {
+				list = append(list, r.Status())
+			}
+			return list
+		}
+		const m, u, q = plan.Matched, plan.Unmatched, plan.Quarantined
+		same(t, "at first", status(), []plan.RecordStatus{u, u, u, q, u})
+		i := b.item(address(check, "x", 7), "1")
+		b.track(i)
+		same(t, "declared", status(), []plan.RecordStatus{m, m, u, q, u})
+		same(t, "address", *b.records(state.RecordFilter{})[0].Address, i.Address)
+		i.Address = address(check, "y", nil)
+		b.track(i)
+		same(t, "moved", *b.records(state.RecordFilter{})[0].Address, i.Address)
+		i.ForgottenAt = at(5)
+		b.track(i)
+		b.reopen()
+		same(t, "forgotten", status(), []plan.RecordStatus{u, u, u, q, u})
+		i.ForgottenAt = time.Time{}
+		b.track(i)
+		same(t, "declared again", status(), []plan.RecordStatus{m, m, u, q, u})
+		i.Identity = "2"
+		b.track(i)
+		same(t, "of another identity", status(), []plan.RecordStatus{u, u, m, q, u})
+		next := b.item(address(check, "z", nil), "1")
+		i.Identity, next.Account = "1", "other"
+		b.track(next, i)
+		same(t, "both", status(), []plan.RecordStatus{m, m, u, q, m})
+		b.add(record("1", "f", 1), record("9", "g", 1))
+		same(t, "arriving later", status()[5:], []plan.RecordStatus{m, u})
+	})
+
+	t.Run("filters", func(t *testing.T) {
+		b := open(t, d)
+		b.track(b.item(address(check, "x", nil), "1"))
+		for n := range 12 {
+			r := record([]string{"1", "2", ""}[n%3], string(rune('a'+n)), 1)
+			r.ReceivedAt = at(n)
+			if n%2 == 1 {
+				r.Type = message
+			}
+			if n >= 9 {
+				r.Quarantined = "odd"
+			}
+			b.add(r)
+		}
+		keys := func(f state.RecordFilter) (list string) {
+			for _, r := range b.records(f) {
+				list += r.Key
+			}
+			return list
+		}
+		same(t, "all", keys(state.RecordFilter{}), "abcdefghijkl")
+		same(t, "of a type", keys(state.RecordFilter{Type: message}), "bdfhjl")
+		same(t, "since", keys(state.RecordFilter{Since: at(7)}), "hijkl")
+		same(t, "since then, of a type", keys(state.RecordFilter{Since: at(7), Type: check}), "ik")
+		same(t, "matched", keys(state.RecordFilter{Status: plan.Matched}), "ag")
+		same(t, "unmatched", keys(state.RecordFilter{Status: plan.Unmatched}), "bcdefhi")
+		same(t, "quarantined", keys(state.RecordFilter{Status: plan.Quarantined}), "jkl")
+		same(t, "quarantined of a type since", keys(state.RecordFilter{Status: plan.Quarantined, Type: message, Since: at(10)}), "l")
+		for _, err := range b.Records(t.Context(), state.RecordFilter{Status: "odd"}) {
+			if err == nil {
+				t.Error("a status that does not exist is no error")
+			}
+		}
+		want := map[state.RecordCount]int64{
+			{Type: check, Status: plan.Matched}: 2, {Type: check, Status: plan.Unmatched}: 3, {Type: check, Status: plan.Quarantined}: 1,
+			{Type: message, Status: plan.Unmatched}: 4, {Type: message, Status: plan.Quarantined}: 2,
+		}
+		same(t, "counts", must(b.Counts(t.Context()))(t).Records, want)
+	})
+}
+
+func testTally(t *testing.T, d Driver) {
+	t.Run("exact", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		same(t, "of nothing", must(b.Tally(t.Context(), &i.Item))(t), state.Tally{})
+		var records []plan.Record
+		for n := range 10 {
+			r := record("1", string(rune('a'+n)), 1)
+			r.Amount, r.Currency, r.Parts, r.RawID = decimal("0.1"), "USD", int64(n), int64(100+n)
+			r.EventTime, r.ReceivedAt = at(50-n), at(n)
+			records = append(records, r)
+		}
+		records[3].Outcome, records[3].Code = plan.Failed, "E1"
+		records[4].Outcome, records[4].Code = plan.Failed, "E1"
+		records[5].Outcome, records[5].Code = plan.Failed, "E2"
+		records[6].Outcome, records[6].Code = plan.Unknown, "E3"
+		records[7].Amount, records[7].Currency = decimal("12345678901234567890.000000000000000000000000000001"), "CNY"
+		records[8].Amount, records[8].Currency = decimal("1E-31"), "CNY"
+		records[9].Amount, records[9].Currency = nil, ""
+		b.add(records...)
+		other := record("2", "z", 1)
+		other.Amount, other.Currency = decimal("99"), "USD"
+		b.add(other)
+		got := must(b.Tally(t.Context(), &i.Item))(t)
+		costs := map[string]string{}
+		for currency, sum := range got.Costs {
+			costs[currency] = sum.Text('f')
+		}
+		same(t, "costs", costs, map[string]string{"USD": "0.7", "CNY": "12345678901234567890.0000000000000000000000000000011"})
+		got.Costs, got.UpTo = nil, 0
+		same(t, "tally", got.Tally, plan.Tally{Received: 10, Succeeded: 6, Failed: 3, Unknown: 1, FailedCodes: map[string]int64{"E1": 2, "E2": 1},
+			Parts: 45, LastEvent: at(50), LastAt: at(9), LastRawID: 109})
+	})
+
+	t.Run("only what counts", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		first, second := record("1", "k", 1), record("1", "k", 2)
+		first.Amount, first.Currency, second.Amount, second.Currency = decimal("1"), "USD", decimal("2"), "USD"
+		second.EventTime = at(3)
+		b.add(first)
+		b.add(second)
+		b.add(second)
+		got := must(b.Tally(t.Context(), &i.Item))(t)
+		same(t, "received", got.Received, int64(1))
+		same(t, "cost", got.Costs["USD"].String(), "2")
+	})
+
+	t.Run("many", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		batch := &state.Batch{}
+		for n := range 5000 {
+			r := record("1", "key-"+decimal("1").String()+address(check, "a", n).String(), 1)
+			r.Amount, r.Currency = apd.New(int64(n), -6), "USD"
+			batch.Records = append(batch.Records, r)
+		}
+		b.commit(batch)
+		got := must(b.Tally(t.Context(), &i.Item))(t)
+		same(t, "received", got.Received, int64(5000))
+		same(t, "sum", got.Costs["USD"].Text('f'), "12.497500")
+	})
+}
+
+func testUnfolded(t *testing.T, d Driver) {
+	unfolded := func(b *bench) []int64 {
+		b.Helper()
+		return must(b.Unfolded(background, 100))(b)
+	}
+	fold := func(b *bench, i state.ItemWrite) {
+		b.Helper()
+		i.FoldedTo = must(b.Tally(background, &i.Item))(b).UpTo
+		b.track(i)
+	}
+
+	t.Run("until a tally is committed", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		same(t, "at first", len(unfolded(b)), 0)
+		b.add(record("1", "a", 1))
+		same(t, "after a record", unfolded(b), []int64{i.ID})
+		b.track(i)
+		same(t, "a write that counted nothing", unfolded(b), []int64{i.ID})
+		fold(b, i)
+		same(t, "folded", len(unfolded(b)), 0)
+		b.reopen()
+		same(t, "still", len(unfolded(b)), 0)
+		b.add(record("1", "a", 1))
+		same(t, "a duplicate", len(unfolded(b)), 0)
+		b.add(record("1", "b", 1))
+		b.reopen()
+		same(t, "another record", unfolded(b), []int64{i.ID})
+	})
+
+	t.Run("a record between the tally and its commit", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		b.add(record("1", "a", 1))
+		i.FoldedTo = must(b.Tally(t.Context(), &i.Item))(t).UpTo
+		b.add(record("1", "b", 1))
+		b.track(i)
+		same(t, "unfolded", unfolded(b), []int64{i.ID})
+		fold(b, i)
+		same(t, "folded", len(unfolded(b)), 0)
+	})
+
+	t.Run("an older tally committed last", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		b.add(record("1", "a", 1))
+		older := i
+		older.FoldedTo = must(b.Tally(t.Context(), &i.Item))(t).UpTo
+		b.add(record("1", "b", 1))
+		fold(b, i)
+		b.track(older)
+		same(t, "unfolded", unfolded(b), []int64{i.ID})
+	})
+
+	t.Run("tracked later than its records", func(t *testing.T) {
+		b := open(t, d)
+		b.add(record("1", "a", 1))
+		same(t, "of nobody", len(unfolded(b)), 0)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		same(t, "unfolded", unfolded(b), []int64{i.ID})
+	})
+
+	t.Run("forgotten meanwhile", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		b.add(record("1", "a", 1))
+		fold(b, i)
+		i.ForgottenAt = at(5)
+		b.track(i)
+		i.ForgottenAt = time.Time{}
+		b.track(i)
+		same(t, "back, nothing new", len(unfolded(b)), 0)
+		i.ForgottenAt = at(6)
+		b.track(i)
+		b.add(record("1", "b", 1))
+		same(t, "forgotten", len(unfolded(b)), 0)
+		i.ForgottenAt = time.Time{}
+		b.track(i)
+		same(t, "back", unfolded(b), []int64{i.ID})
+	})
+
+	t.Run("another item at the identity", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		b.add(record("1", "a", 1))
+		fold(b, i)
+		next := b.item(address(check, "a", nil), "1")
+		i.ForgottenAt = at(5)
+		b.track(i, next)
+		same(t, "unfolded", unfolded(b), []int64{next.ID})
+	})
+
+	t.Run("identities exchanged", func(t *testing.T) {
+		b := open(t, d)
+		one, two := b.item(address(check, "a", 1), "1"), b.item(address(check, "a", 2), "2")
+		b.track(one, two)
+		b.add(record("1", "a", 1), record("2", "b", 1))
+		fold(b, one)
+		fold(b, two)
+		same(t, "folded", len(unfolded(b)), 0)
+		one.Identity, two.Identity = two.Identity, one.Identity
+		b.track(one, two)
+		same(t, "unfolded", unfolded(b), []int64{one.ID, two.ID})
+	})
+
+	t.Run("back at an identity after another", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		b.add(record("1", "a", 1))
+		fold(b, i)
+		i.Identity = "2"
+		b.track(i)
+		i.Identity = "1"
+		b.track(i)
+		same(t, "unfolded: its values may be of the other", unfolded(b), []int64{i.ID})
+	})
+
+	t.Run("a record that another identity's content displaces", func(t *testing.T) {
+		b := open(t, d)
+		one, two := b.item(address(check, "a", 1), "1"), b.item(address(check, "a", 2), "2")
+		b.track(one, two)
+		b.add(record("1", "k", 1))
+		fold(b, one)
+		fold(b, two)
+		late := record("2", "k", 2)
+		late.EventTime = at(9)
+		b.add(late)
+		same(t, "both changed", unfolded(b), []int64{one.ID, two.ID})
+		same(t, "received", must(b.Tally(t.Context(), &one.Item))(t).Received, int64(0))
+	})
+
+	t.Run("quarantined and unreadable ones", func(t *testing.T) {
+		b := open(t, d)
+		b.track(b.item(address(check, "a", nil), "1"))
+		odd := record("1", "k", 1)
+		odd.Quarantined = "odd"
+		b.add(odd, record("", "", 1))
+		same(t, "unfolded", len(unfolded(b)), 0)
+	})
+
+	t.Run("limit", func(t *testing.T) {
+		b := open(t, d)
+		for n := range 5 {
+			key := string(rune('a' + n))
+			b.track(b.item(address(check, "a", n), key))
+			b.add(record(key, key, 1))
+		}
+		same(t, "some", len(must(b.Unfolded(t.Context(), 3))(t)), 3)
+		same(t, "all", len(unfolded(b)), 5)
+	})
+}

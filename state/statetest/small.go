@@ -1,0 +1,263 @@
+package statetest
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+func testEvidence(t *testing.T, d Driver) {
+	t.Run("bodies come back byte for byte", func(t *testing.T) {
+		b := open(t, d)
+		random := make([]byte, 100_000)
+		source := rand.New(rand.NewPCG(1, 2))
+		for i := range random {
+			random[i] = byte(source.Uint32())
+		}
+		bodies := [][]byte{nil, {}, {0}, []byte("{}"), bytes.Repeat([]byte(`{"a":1}`), 50), bytes.Repeat([]byte(`{"a":1}`), 50_000), random, random[:511], random[:513]}
+		var want []state.Raw
+		for n, body := range bodies {
+			want = append(want, state.Raw{ID: b.NewRawID(), Kind: state.RawPull, Account: "ucloud", ItemID: int64(n), At: at(n), Status: 200, Complete: n%2 == 0, Body: body, Derived: true})
+		}
+		b.commit(&state.Batch{Raws: want})
+		b.reopen()
+		for _, w := range want {
+			got := must(b.Raw(t.Context(), w.ID))(t)
+			if !bytes.Equal(got.Body, w.Body) {
+				t.Errorf("raw %d: a body of %d bytes came back as %d others", w.ID, len(w.Body), len(got.Body))
+			}
+			got.Body, w.Body = nil, nil
+			same(t, "raw", *got, w)
+		}
+		_, err := b.Raw(t.Context(), 999)
+		wantErr(t, "no such raw", err, state.ErrNotFound)
+	})
+
+	t.Run("underived until it is said", func(t *testing.T) {
+		b := open(t, d)
+		var ids []int64
+		for n := range 4 {
+			ids = append(ids, b.NewRawID())
+			b.commit(&state.Batch{Raws: []state.Raw{{ID: ids[n], Kind: state.RawPull, Account: "a", Body: []byte{byte(n)}, Derived: n == 3}}})
+		}
+		list := func() (list []int64) {
+			for _, r := range all(t, b.Underived(t.Context())) {
+				if r.Derived {
+					t.Errorf("raw %d is derived", r.ID)
+				}
+				list = append(list, r.ID)
+			}
+			return list
+		}
+		b.reopen()
+		same(t, "oldest first", list(), ids[:3])
+		same(t, "unchanged by reading", list(), ids[:3])
+		b.commit(&state.Batch{Derived: []int64{ids[1], 999}})
+		same(t, "derived", list(), []int64{ids[0], ids[2]})
+		same(t, "said of the raw too", []bool{must(b.Raw(t.Context(), ids[0]))(t).Derived, must(b.Raw(t.Context(), ids[1]))(t).Derived}, []bool{false, true})
+	})
+
+	t.Run("intents", func(t *testing.T) {
+		b := open(t, d)
+		in := state.Intent{ID: "i1", ItemID: 3, Address: address("ucloud_usms_report_pull", "main", "x"), Account: "ucloud", Limit: 100, StartedAt: at(1)}
+		later := in
+		later.ID, later.StartedAt = "i0", at(2)
+		b.commit(&state.Batch{Intents: []state.Intent{later, in}})
+		b.reopen()
+		same(t, "open", must(b.OpenIntents(t.Context()))(t), []state.Intent{in, later})
+		b.commit(&state.Batch{Concluded: []string{"i1", "unheard of"}})
+		same(t, "one concluded", must(b.OpenIntents(t.Context()))(t), []state.Intent{later})
+		if err := b.Commit(t.Context(), &state.Batch{Intents: []state.Intent{later}}); err == nil {
+			t.Error("an intent's id was taken twice")
+		}
+	})
+
+	t.Run("loss windows", func(t *testing.T) {
+		b := open(t, d)
+		pull := plan.LossWindow{Address: address("ucloud_usms_report_pull", "main", nil), Account: "ucloud", From: at(1), To: at(2), Bound: 100, Salvaged: 3,
+			Cause: plan.LossPull, Detail: "connection reset", RawID: 4}
+		outage := plan.LossWindow{From: at(1), To: at(90), Bound: -1, Cause: plan.LossOutage}
+		b.commit(&state.Batch{LossWindows: []plan.LossWindow{pull}})
+		b.commit(&state.Batch{LossWindows: []plan.LossWindow{outage, pull}})
+		b.reopen()
+		got := must(b.LossWindows(t.Context()))(t)
+		ids := map[int64]bool{}
+		for i := range got {
+			ids[got[i].ID] = true
+			got[i].ID = 0
+		}
+		same(t, "loss windows", got, []plan.LossWindow{pull, outage, pull})
+		same(t, "ids of their own", len(ids), 3)
+		same(t, "counts", must(b.Counts(t.Context()))(t).LossWindows, map[string]int64{"ucloud": 2, "": 1})
+	})
+}
+
+func testHistory(t *testing.T, d Driver) {
+	b := open(t, d)
+	change := []plan.Field{
+		{Path: `sms[0].settle_pay`, Before: []byte(`null`), After: []byte(`"0.01368"`)},
+		{Path: `extra["a \"b\""]`, Before: []byte(`{"x":[1,2]}`), After: []byte(`1.10`)},
+	}
+	where := []plan.Address{address(fax, "a", nil), address(fax, "b", 1), address(fax, "b", "k"), address(check, "a", nil)}
+	var want []plan.Event
+	for n := range 12 {
+		e := plan.Event{At: at(n), ItemID: int64(n%4 + 1), Address: where[n%4], Action: plan.Observe, Revision: "r1", RawID: int64(n)}
+		if n%3 == 0 {
+			e.Changes, e.Action = change, plan.Track
+		}
+		want = append(want, e)
+	}
+	b.commit(&state.Batch{Events: want[:5]})
+	b.reopen()
+	b.commit(&state.Batch{Events: want[5:6]})
+	b.commit(&state.Batch{Events: want[6:]})
+	got := all(t, b.History(t.Context(), state.HistoryFilter{}))
+	if len(got) != len(want) {
+		t.Fatalf("%d events, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if i > 0 && got[i].Seq <= got[i-1].Seq || got[i].Seq <= 0 {
+			t.Errorf("event %d has seq %d after %d", i, got[i].Seq, got[max(i-1, 0)].Seq)
+		}
+		want[i].Seq = got[i].Seq
+		same(t, "event", got[i], &want[i])
+	}
+	numbers := func(f state.HistoryFilter) (list []int64) {
+		for _, e := range all(t, b.History(t.Context(), f)) {
+			list = append(list, e.RawID)
+		}
+		return list
+	}
+	block := address(fax, "b", nil)
+	same(t, "of an address", numbers(state.HistoryFilter{Address: &where[2]}), []int64{2, 6, 10})
+	same(t, "of a block", numbers(state.HistoryFilter{Address: &block}), []int64{1, 2, 5, 6, 9, 10})
+	same(t, "since", numbers(state.HistoryFilter{Since: at(9)}), []int64{9, 10, 11})
+	same(t, "since, of a block", numbers(state.HistoryFilter{Since: at(6), Address: &block}), []int64{6, 9, 10})
+	same(t, "since, of an address", numbers(state.HistoryFilter{Since: at(3), Address: &where[2]}), []int64{6, 10})
+	same(t, "after", numbers(state.HistoryFilter{AfterID: got[9].Seq}), []int64{10, 11})
+	same(t, "after, of an address", numbers(state.HistoryFilter{AfterID: got[5].Seq, Address: &where[2]}), []int64{6, 10})
+	nobody := address(fax, "nobody", nil)
+	same(t, "of nobody", numbers(state.HistoryFilter{Address: &nobody}), []int64(nil))
+}
+
+func testSmall(t *testing.T, d Driver) {
+	t.Run("outputs", func(t *testing.T) {
+		b := open(t, d)
+		list := []state.StoredOutput{
+			{Name: "z", Known: true, Type: []byte(`"number"`), Value: []byte(`1.5`)},
+			{Name: "secret", Sensitive: true, Known: true, Type: []byte(`"string"`)},
+			{Name: "a", Type: []byte(`"string"`)},
+		}
+		leaky := append([]state.StoredOutput(nil), list...)
+		leaky[1].Value = []byte(`"hunter2"`)
+		b.commit(&state.Batch{Outputs: &leaky})
+		b.reopen()
+		same(t, "a sensitive one has no value", must(b.Outputs(t.Context()))(t), list)
+		b.commit(&state.Batch{})
+		same(t, "nil leaves them", must(b.Outputs(t.Context()))(t), list)
+		list = list[2:]
+		b.commit(&state.Batch{Outputs: &list})
+		same(t, "replaced", must(b.Outputs(t.Context()))(t), list)
+		b.commit(&state.Batch{Outputs: &[]state.StoredOutput{}})
+		same(t, "none", len(must(b.Outputs(t.Context()))(t)), 0)
+	})
+
+	t.Run("checks", func(t *testing.T) {
+		b := open(t, d)
+		list := []plan.Check{{Name: "b", State: plan.CheckFail, Messages: []string{"one", "two \"x\""}}, {Name: "a", State: plan.CheckPass}}
+		b.commit(&state.Batch{Checks: &list})
+		b.reopen()
+		same(t, "checks", must(b.Checks(t.Context()))(t), list)
+		b.commit(&state.Batch{Checks: &[]plan.Check{}})
+		same(t, "none", len(must(b.Checks(t.Context()))(t)), 0)
+	})
+
+	t.Run("notes", func(t *testing.T) {
+		b := open(t, d)
+		same(t, "unset", must(b.Note(t.Context(), "n"))(t), "")
+		b.commit(&state.Batch{Notes: map[string]string{"n": "1", "m": "x"}})
+		b.commit(&state.Batch{Notes: map[string]string{"n": "2"}})
+		b.reopen()
+		same(t, "set", must(b.Note(t.Context(), "n"))(t)+must(b.Note(t.Context(), "m"))(t), "2x")
+		b.commit(&state.Batch{Notes: map[string]string{"n": ""}})
+		same(t, "unset again", must(b.Note(t.Context(), "n"))(t), "")
+	})
+
+	t.Run("counts", func(t *testing.T) {
+		b := open(t, d)
+		one, two, gone := whole(b.NewItemID()), b.item(address(fax, "x", nil), "x"), b.item(address(check, "x", nil), "y")
+		two.Expectations = []plan.Expectation{{Name: "e", State: plan.ExpectPending}, {Name: "f", State: plan.ExpectMet}}
+		gone.Expectations = two.Expectations
+		b.track(one, two, gone)
+		gone.ForgottenAt = at(1)
+		two.Outcome = plan.Succeeded
+		b.track(gone, two)
+		got := must(b.Counts(t.Context()))(t)
+		same(t, "items", got.Items, map[state.ItemCount]int64{{Type: fax, Outcome: plan.Failed}: 1, {Type: fax, Outcome: plan.Succeeded}: 1})
+		same(t, "expectations", got.Expectations, map[plan.ExpectationState]int64{plan.ExpectFailed: 1, plan.ExpectMetLate: 1, plan.ExpectPending: 1, plan.ExpectMet: 1})
+	})
+
+	t.Run("meta", func(t *testing.T) {
+		b := open(t, d)
+		meta := must(b.Meta(t.Context()))(t)
+		if meta.Lineage == "" || meta.Serial != 0 || meta.Version < 1 {
+			t.Errorf("meta of a new state: %+v", meta)
+		}
+		other := open(t, d)
+		if must(other.Meta(t.Context()))(t).Lineage == meta.Lineage {
+			t.Error("two states have one lineage")
+		}
+		rises := func(what string, rise bool, batch *state.Batch) {
+			t.Helper()
+			before := must(b.Meta(t.Context()))(t).Serial
+			b.commit(batch)
+			if after := must(b.Meta(t.Context()))(t).Serial; (after > before) != rise {
+				t.Errorf("%s: the serial went from %d to %d", what, before, after)
+			}
+		}
+		w := whole(b.NewItemID())
+		write := func() *state.Batch { return &state.Batch{Items: []state.ItemWrite{w}} }
+		rises("track", true, write())
+		rises("the same again", false, write())
+		w.ReadAt, w.Due, w.Failures = at(60), at(61), 9
+		rises("bookkeeping", false, write())
+		rises("touch", false, &state.Batch{Touches: []state.Touch{{ItemID: w.ID}}})
+		rises("note", false, &state.Batch{Notes: map[string]string{"a": "b"}})
+		w.Values = []byte(`{"outcome":"succeeded"}`)
+		rises("observed", true, write())
+		w.Args = []byte(`{"a":2}`)
+		rises("declared", true, write())
+		w.Address.Name = "elsewhere"
+		rises("moved", true, write())
+		w.ForgottenAt = at(70)
+		rises("forgotten", true, write())
+		b.reopen()
+		after := must(b.Meta(t.Context()))(t)
+		if after.Lineage != meta.Lineage || after.Serial < 5 {
+			t.Errorf("meta after it was opened again: %+v, was %+v", after, meta)
+		}
+	})
+
+	t.Run("backup", func(t *testing.T) {
+		b := open(t, d)
+		w := whole(b.NewItemID())
+		b.track(w)
+		path := filepath.Join(t.TempDir(), "copy")
+		if err := b.Backup(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		b.commit(&state.Batch{Notes: map[string]string{"later": "x"}})
+		if err := b.Backup(t.Context(), path); err == nil {
+			t.Error("a backup was written over another")
+		}
+		r := must(d.OpenBackup(path))(t)
+		defer r.Close()
+		same(t, "item", must(r.Item(t.Context(), w.Address))(t), &w.Item)
+		same(t, "what came later", must(r.Note(t.Context(), "later"))(t), "")
+		same(t, "meta", must(r.Meta(t.Context()))(t).Lineage, must(b.Meta(t.Context()))(t).Lineage)
+	})
+}
