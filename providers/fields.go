@@ -191,7 +191,7 @@ func tame(v any, depth int) any {
 		}
 	case map[string]any:
 		if depth >= maxDepth {
-			return jsonText(v)
+			return string(CanonicalJSON(v))
 		}
 		tamed := make(map[string]any, len(v))
 		for name, e := range v {
@@ -200,7 +200,7 @@ func tame(v any, depth int) any {
 		return tamed
 	case []any:
 		if depth >= maxDepth {
-			return jsonText(v)
+			return string(CanonicalJSON(v))
 		}
 		tamed := make([]any, len(v))
 		for i, e := range v {

@@ -106,18 +106,50 @@ func repeatedFields(body []byte) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-func jsonText(v any) string { return string(CanonicalJSON(v)) }
-
 // CanonicalJSON writes decoded JSON with its fields in order, without spaces,
 // numbers digit for digit as they were.
-func CanonicalJSON(v any) []byte {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil { // cannot be for decoded JSON
-		return []byte("null")
+func CanonicalJSON(v any) []byte { return appendCanonical(make([]byte, 0, 512), v) }
+
+// appendCanonical does by hand what encoding/json does by reflection: every
+// callback passes through it twice.
+func appendCanonical(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case bool:
+		return strconv.AppendBool(b, v)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	case json.Number:
+		return append(b, v...)
+	case string:
+		return plan.AppendString(b, v)
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendCanonical(b, e)
+		}
+		return append(b, ']')
+	case map[string]any:
+		names := make([]string, 0, len(v))
+		for name := range v {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		b = append(b, '{')
+		for i, name := range names {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(plan.AppendString(b, name), ':')
+			b = appendCanonical(b, v[name])
+		}
+		return append(b, '}')
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+	return append(b, "null"...) // cannot be: decoded JSON has no other types
 }
 
 // The bounds of a number that is taken as one: beyond any amount or count.

@@ -150,13 +150,10 @@ func wrong(format string, args ...any) *providers.Error {
 func derive(attributes []plan.Attribute, e plan.Evidence) cty.Value {
 	attrs := providers.SeenAttributes(attributes, e.Seen)
 	attrs["charge_mismatch"] = chargeMismatch(e.Seen)
-	v := judge(e).GiveUp(e)
+	judge(e).GiveUp(e).Put(attrs)
 	if charged := attrs["charged_amount"]; !charged.IsNull() {
-		if d, err := plan.Decimal(charged); err == nil {
-			v.Cost, v.Currency = d, currency
-		}
+		attrs["cost"], attrs["currency"] = charged, cty.StringVal(currency)
 	}
-	v.Put(attrs)
 	return cty.ObjectVal(attrs)
 }
 
