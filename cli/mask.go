@@ -27,6 +27,7 @@ func (p *program) maskSources(files map[string]*hcl.File, diags hcl.Diagnostics)
 		f.Bytes = bytes.Clone(f.Bytes)
 		if body, ok := f.Body.(*hclsyntax.Body); ok {
 			p.maskNative(f.Bytes, body, sensitive)
+			maskLines(f.Bytes, d.Subject.Filename, sensitive)
 		} else {
 			p.maskJSON(f.Bytes, sensitive)
 		}
@@ -98,13 +99,32 @@ func maskLiterals(src []byte, expr hclsyntax.Expression) {
 		if r.Start.Byte < 0 || r.End.Byte > len(src) || isEnvName(src, r) {
 			return nil
 		}
-		for i := r.Start.Byte; i < r.End.Byte; i++ {
-			if src[i] != '\n' && src[i] != '"' {
-				src[i] = '*'
-			}
-		}
+		overwrite(src, r.Start.Byte, r.End.Byte)
 		return nil
 	})
+}
+
+// maskLines overwrites what stands behind the names of sensitive variables in a
+// file of their values, where the text may be too broken to be parsed.
+func maskLines(src []byte, name string, sensitive map[string]bool) {
+	if !strings.HasSuffix(name, ".wbvars.hcl") && strings.HasSuffix(name, ".wb.hcl") {
+		return
+	}
+	for variable := range sensitive {
+		line := regexp.MustCompile(`(?m)^[ \t]*` + regexp.QuoteMeta(variable) + `[ \t]*=(.*)$`)
+		for _, m := range line.FindAllSubmatchIndex(src, -1) {
+			overwrite(src, m[2], m[3])
+		}
+	}
+}
+
+// overwrite puts asterisks in the place of a text, but for what gives it its shape.
+func overwrite(src []byte, from, to int) {
+	for i := from; i < to; i++ {
+		if !strings.ContainsRune(" \t\r\n\"", rune(src[i])) {
+			src[i] = '*'
+		}
+	}
 }
 
 // isEnvName reports whether the literal is the first argument of env: the name
@@ -112,25 +132,6 @@ func maskLiterals(src []byte, expr hclsyntax.Expression) {
 func isEnvName(src []byte, r hcl.Range) bool {
 	before := bytes.TrimRight(src[:r.Start.Byte], "\" \t")
 	return bytes.HasSuffix(before, []byte("env("))
-}
-
-// jsonString is a key and its string value in a JSON file.
-var jsonString = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*:\s*"((?:[^"\\]|\\.)*)"`)
-
-// maskJSON overwrites the values of sensitive names in a file in JSON syntax.
-func (p *program) maskJSON(src []byte, sensitive map[string]bool) {
-	for _, m := range jsonString.FindAllSubmatchIndex(src, -1) {
-		name := string(src[m[2]:m[3]])
-		if !sensitive[name] && !p.secretName(name) {
-			continue
-		}
-		if strings.HasPrefix(string(src[m[4]:m[5]]), "${") {
-			continue
-		}
-		for i := m[4]; i < m[5]; i++ {
-			src[i] = '*'
-		}
-	}
 }
 
 // secretName reports whether some vendor's argument of that name is sensitive.

@@ -43,6 +43,9 @@ func (v *textPassView) planned(r *agent.Result, mode plannedMode) {
 		v.outputs(r.Outputs)
 		v.failing(r)
 	}
+	if mode == plannedApply && r.Plan.Counts().Empty() {
+		return // whether nothing changed is known after the reads
+	}
 	line := planLine(r.Plan.Counts())
 	if head, rest, ok := strings.Cut(line, ":"); ok {
 		line = out.paint(bold, head+":") + rest
@@ -59,6 +62,9 @@ func (v *textPassView) applied(r *agent.Result) {
 	v.failing(r)
 	for _, pull := range r.Pulls {
 		v.p.out.printf("\nPulled %d reports at %s (%s).\n", pull.Pulled, pullPlace(pull), pull.Address)
+	}
+	if r.Plan.Counts().Empty() {
+		v.p.out.printf("\n%s\n", v.p.out.paint(bold+";"+green, noChangesLine))
 	}
 	v.p.out.printf("\n%s\n", v.p.out.paint(bold+";"+green, applyLine(r.Plan.Counts())))
 }
