@@ -32,14 +32,17 @@ func (v *jsonPassView) message(level, text, typ string, fields map[string]any) {
 		m[name] = value
 	}
 	v.p.lineJSON(m)
-	_ = v.p.out.Flush()
 }
+
+// flush lets a reader see what was said before something that takes time.
+func (v *jsonPassView) flush() { _ = v.p.out.Flush() }
 
 // uiVersion is the version of Terraform's UI that the messages follow.
 const uiVersion = "1.2"
 
 func (v *jsonPassView) begin() {
 	v.message("info", "Waybill "+Version, "version", map[string]any{"terraform": Version, "waybill": Version, "ui": uiVersion})
+	v.flush()
 }
 
 func (v *jsonPassView) diagnostics(files map[string]*hcl.File, diags hcl.Diagnostics) {
@@ -133,6 +136,7 @@ func (v *jsonPassView) applying(r *agent.Result) {
 		v.message("info", c.Address.String()+": "+applyVerb(c.Action)+"...", "apply_start",
 			map[string]any{"hook": map[string]any{"resource": v.resource(c.Address), "action": actionWord(c.Action)}})
 	}
+	v.flush()
 }
 
 // applied prints the end of each change, what changed at the vendors, the
