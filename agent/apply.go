@@ -63,7 +63,7 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 
 // carryOutWave declares what was evaluated so far, then reads, pulls and derives.
 func (p *pass) carryOutWave(ctx context.Context, c *recorder) error {
-	changes, err := p.ev.diff(ctx)
+	changes, err := p.ev.diff(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("compare with the state: %w", err)
 	}

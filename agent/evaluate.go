@@ -74,8 +74,9 @@ func (e *evaluation) next(ctx context.Context) (*hclspec.Wave, hcl.Diagnostics) 
 }
 
 // diff compares what was declared so far with what is tracked. Until all waves
-// are evaluated nothing of a block that was not is forgotten.
-func (e *evaluation) diff(ctx context.Context) ([]plan.Change, error) {
+// are evaluated nothing of a block that was not is forgotten. each, when not nil,
+// is shown every tracked item on the way, with its declared columns.
+func (e *evaluation) diff(ctx context.Context, each func(*plan.Item)) ([]plan.Change, error) {
 	keep := func(a plan.Address) bool {
 		if e.kept[a] {
 			return true
@@ -90,7 +91,19 @@ func (e *evaluation) diff(ctx context.Context) ([]plan.Change, error) {
 	if e.reader != nil {
 		stream = e.reader.Items(ctx, state.ItemFilter{Declared: true})
 	}
-	return plan.Diff(e.desired, stream, keep)
+	if each == nil {
+		return plan.Diff(e.desired, stream, keep)
+	}
+	return plan.Diff(e.desired, func(yield func(*plan.Item, error) bool) {
+		for item, err := range stream {
+			if err == nil {
+				each(item)
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}, keep)
 }
 
 // forgets checks what a plan would forget: an item with prevent_forget stays

@@ -148,8 +148,8 @@ func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
 		if err != nil {
 			return err
 		}
-		if t.Kind == plan.Policy {
-			continue
+		if t.Kind == plan.Policy || (t.Kind == plan.Polled && !p.opts.Refresh && !t.ClockDriven) {
+			continue // the first never drifts; of the second, conclude finds what gave up
 		}
 		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: typ, Unsettled: true}) {
 			if err != nil {
@@ -196,6 +196,27 @@ func (p *pass) lookAt(ctx context.Context, t *plan.Type, item *plan.Item, declar
 		p.mu.Unlock()
 	}
 	p.drift(t, item, next, fields)
+	return nil
+}
+
+// tickAll derives the items anew that gave up since they were recorded.
+func (p *pass) tickAll(ctx context.Context, ids []int64, now time.Time) error {
+	if p.reader == nil || len(ids) == 0 {
+		return nil
+	}
+	items, err := p.reader.ItemsByID(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	for _, item := range items {
+		t, err := p.catalog.typeOf(item.Address.Type)
+		if err != nil {
+			return err
+		}
+		if err := p.tick(t, item, *item, now); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -296,11 +317,23 @@ func (p *pass) survey(ctx context.Context) error {
 
 // conclude diffs, evaluates outputs and checks, and puts the result in order.
 func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
-	changes, err := p.ev.diff(ctx)
+	var gaveUp []int64
+	now := p.runner.Now()
+	changes, err := p.ev.diff(ctx, func(item *plan.Item) {
+		if t := p.catalog.types[item.Address.Type]; item.Settled || t == nil || t.Kind != plan.Polled || t.ClockDriven || p.opts.Refresh {
+			return
+		}
+		if s, err := plan.SettingsOf(item.Args); err == nil && s.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(s.GiveUpAfter)) {
+			gaveUp = append(gaveUp, item.ID)
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("compare with the state: %w", err)
 	}
 	p.result.Plan.Changes = changes
+	if err := p.tickAll(ctx, gaveUp, now); err != nil {
+		return nil, err
+	}
 	diags := p.ev.forgets(changes)
 	outputs, more := p.ev.hcl.Outputs(ctx)
 	diags = diags.Extend(more)

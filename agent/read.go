@@ -30,7 +30,7 @@ func poll(ctx context.Context, t *plan.Type, a *account, item *plan.Item, now fu
 	if err != nil {
 		return reading{at: now(), err: fmt.Errorf("recorded arguments of %s: %w", item.Address, err)}
 	}
-	target := providers.Target{Type: t.Name, Identity: item.Identity, Args: args}
+	target := providers.Target{Type: t.Name, Identity: item.Identity, Args: args, Config: a.Config}
 	answer, err := a.Poller.Poll(ctx, target)
 	r := reading{at: now(), answer: answer, err: err}
 	if err != nil {

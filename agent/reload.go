@@ -212,7 +212,7 @@ func (a *Agent) consider(ctx context.Context, config *hclspec.Config, limit hcls
 	if diags.HasErrors() {
 		return nil, nil, a.notTaken(config, diags)
 	}
-	changes, err := ev.diff(ctx)
+	changes, err := ev.diff(ctx, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("compare with the state: %w", err)
 	}

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -46,30 +48,30 @@ type Settings struct {
 	PreventForget bool
 }
 
-// SettingsOf reads the meta-arguments from an item's encoded arguments.
+// SettingsOf reads the meta-arguments from an item's encoded arguments. It is
+// asked for every item of a plan, so it looks for the keys instead of decoding:
+// in canonical JSON a quoted key cannot stand inside a string, and no nested
+// object but poll has one of these.
 func SettingsOf(args json.RawMessage) (Settings, error) {
-	var a struct {
-		Interval string `json:"interval"`
-		Poll     struct {
-			Interval    string `json:"interval"`
-			MaxInterval string `json:"max_interval"`
-		} `json:"poll"`
-		GiveUpAfter   string `json:"give_up_after"`
-		Suspend       bool   `json:"suspend"`
-		PreventForget bool   `json:"prevent_forget"`
+	s := Settings{
+		Suspend:       bytes.Contains(args, []byte(`"suspend":true`)),
+		PreventForget: bytes.Contains(args, []byte(`"prevent_forget":true`)),
+		MaxInterval:   DefaultMaxInterval,
 	}
-	if err := json.Unmarshal(args, &a); err != nil {
-		return Settings{}, err
-	}
-	s := Settings{Suspend: a.Suspend, PreventForget: a.PreventForget, MaxInterval: DefaultMaxInterval}
 	for _, d := range []struct {
-		text string
-		to   *time.Duration
-	}{{a.Interval, &s.Interval}, {a.Poll.Interval, &s.Interval}, {a.Poll.MaxInterval, &s.MaxInterval}, {a.GiveUpAfter, &s.GiveUpAfter}} {
-		if d.text == "" {
+		key string
+		to  *time.Duration
+	}{{`"interval":"`, &s.Interval}, {`"max_interval":"`, &s.MaxInterval}, {`"give_up_after":"`, &s.GiveUpAfter}} {
+		i := bytes.Index(args, []byte(d.key))
+		if i < 0 {
 			continue
 		}
-		v, err := time.ParseDuration(d.text)
+		text := args[i+len(d.key):]
+		end := bytes.IndexByte(text, '"')
+		if end < 0 {
+			return Settings{}, fmt.Errorf("arguments %.40q end in the middle", args)
+		}
+		v, err := time.ParseDuration(string(text[:end]))
 		if err != nil {
 			return Settings{}, err
 		}
