@@ -213,3 +213,6 @@ func sortedKeys[V any](m map[string]V) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// unread are the values of an instance of which nothing is known.
+func (t *resourceType) unread() cty.Value { return cty.UnknownVal(t.values) }

@@ -179,7 +179,7 @@ func (e *Evaluation) resourceValue(block string) (cty.Value, hcl.Diagnostics) {
 		if v, ok := seen[key]; ok {
 			return v
 		}
-		return cty.UnknownVal(r.typ.values)
+		return r.typ.unread()
 	}
 	switch {
 	case r.forEach != nil:
@@ -215,7 +215,7 @@ func (e *Evaluation) resourceValue(block string) (cty.Value, hcl.Diagnostics) {
 func unknownResource(r *resource) cty.Value {
 	switch {
 	case r.forEach == nil && r.count == nil:
-		return cty.UnknownVal(r.typ.values)
+		return r.typ.unread()
 	case r.typ.values.HasDynamicTypes():
 		return cty.DynamicVal
 	case r.count != nil:

@@ -342,7 +342,7 @@ func (b *builder) judgeExpects(e *Evaluation) {
 		key = cty.UnknownVal(cty.Number)
 	}
 	ctx.Variables = instanceObject(b.r, key, cty.DynamicVal)
-	ctx.Variables["self"] = cty.UnknownVal(b.r.typ.values)
+	ctx.Variables["self"] = b.r.typ.unread()
 	for _, x := range b.r.expects {
 		outcome := judgeRule(x.rule, ctx)
 		_, withinDiags := x.duration(ctx)
