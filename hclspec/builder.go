@@ -65,12 +65,11 @@ const (
 // prepare evaluates what the instances of a block have in common.
 func (e *Evaluation) prepare(r *resource) *builder {
 	b := &builder{r: r, fixed: map[string]cty.Value{}}
-	expansion, diags := e.expand(r)
-	b.expansion, b.diags = expansion, diags
+	b.expansion, b.diags = e.expand(r)
 	ctx, ctxDiags := e.scope.context(r.refs)
 	if ctxDiags.HasErrors() {
 		b.diags = append(b.diags, ctxDiags...)
-		b.expansion = &expansionFailed
+		b.expansion = &expansion{failed: true}
 		return b
 	}
 	b.ctx = ctx
@@ -94,9 +93,6 @@ func (e *Evaluation) prepare(r *resource) *builder {
 	b.judgeExpects(e)
 	return b
 }
-
-// expansionFailed is that of a block that cannot be evaluated at all.
-var expansionFailed = expansion{failed: true}
 
 // minInterval is the floor that a provider's values set; zero where it has none.
 func minInterval(config cty.Value) time.Duration {
@@ -219,10 +215,6 @@ func (b *builder) fail(d *hcl.Diagnostic) {
 func (p *part) direct() bool {
 	traversal, diags := hcl.AbsTraversalForExpr(p.attr.Expr)
 	if diags.HasErrors() || len(traversal) < 2 || traversal.RootName() != "each" {
-		return false
-	}
-	// AbsTraversalForExpr reads a JSON string as a traversal, which as a value it is not.
-	if value, valueDiags := p.attr.Expr.Value(nil); !valueDiags.HasErrors() && value.IsKnown() {
 		return false
 	}
 	attr, ok := traversal[1].(hcl.TraverseAttr)

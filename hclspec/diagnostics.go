@@ -88,7 +88,8 @@ func touchesSensitive(d *hcl.Diagnostic) bool {
 	}
 	for _, traversal := range d.Expression.Variables() {
 		value, diags := traversal.TraverseAbs(d.EvalContext)
-		if diags.HasErrors() || value.ContainsMarked() {
+		// Of a collection a printer shows the type and the size only.
+		if diags.HasErrors() || value.IsMarked() {
 			return true
 		}
 	}
