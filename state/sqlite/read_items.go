@@ -29,14 +29,12 @@ var itemsQueries = makeItemsQueries()
 func makeItemsQueries() map[itemsShape]*query {
 	both := []bool{false, true}
 	queries := make(map[itemsShape]*query)
-	for _, typ := range both {
-		for _, name := range both {
-			for _, unsettled := range both {
-				for _, forgotten := range both {
-					for _, declared := range both {
-						s := itemsShape{typ, name, unsettled, forgotten, declared}
-						queries[s] = &query{"items", s.text()}
-					}
+	for _, place := range []itemsShape{{}, {typ: true}, {typ: true, name: true}} {
+		for _, unsettled := range both {
+			for _, forgotten := range both {
+				for _, declared := range both {
+					s := itemsShape{place.typ, place.name, unsettled, forgotten, declared}
+					queries[s] = &query{"items", s.text()}
 				}
 			}
 		}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"strings"
@@ -15,7 +14,7 @@ import (
 )
 
 const recordColumns = `r.id, r.scope, r.key, s.identity, r.outcome, r.code, r.amount, r.currency, r.parts, r.event_at, r.received_at,
-	CAST(r.attributes AS BLOB), r.digest, r.quarantined, r.conflict, r.raw, i.block, i.key`
+	CAST(r.attributes AS BLOB), r.digest, r.quarantined, r.status, r.raw, i.block, i.key`
 
 // recordsShape is what a filter asks for; there is a query for each.
 type recordsShape struct {
@@ -50,17 +49,17 @@ func (s recordsShape) text() string {
 	}
 	switch s.status {
 	case plan.Matched:
-		where = append(where, "r.quarantined IS NULL", "s.item IS NOT NULL")
+		where = append(where, "r.status <> 2", "s.item IS NOT NULL")
 	case plan.Unmatched:
-		where = append(where, "r.quarantined IS NULL", "s.item IS NULL")
+		where = append(where, "r.status <> 2", "s.item IS NULL")
 	case plan.Quarantined:
-		where = append(where, "r.quarantined IS NOT NULL")
+		where = append(where, "r.status = 2")
 		index = " INDEXED BY records_quarantined"
 	}
 	if index == "" {
 		index = " NOT INDEXED" // by id
 	}
-	return "SELECT " + recordColumns + " FROM records r" + index + ` LEFT JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item
+	return "SELECT " + recordColumns + " FROM records r" + index + ` JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item
 		WHERE ` + strings.Join(where, " AND ") + " ORDER BY r.id"
 }
 
@@ -87,7 +86,7 @@ func (r *Reader) Records(ctx context.Context, f state.RecordFilter) iter.Seq2[*p
 func record(v *view, s *stmt) (*plan.Record, error) {
 	r := &plan.Record{
 		ID: s.int(0), Key: s.text(2), Identity: s.text(3), Outcome: s.outcome(4), Code: s.text(5), Currency: s.text(7), Parts: s.int(8),
-		EventTime: s.time(9), ReceivedAt: s.time(10), Attributes: s.bytes(11), Quarantined: s.text(13), Conflict: s.bool(14), RawID: s.int(15),
+		EventTime: s.time(9), ReceivedAt: s.time(10), Attributes: s.bytes(11), Quarantined: s.text(13), Conflict: s.int(14) == conflicts, RawID: s.int(15),
 	}
 	copy(r.Digest[:], s.bytes(12))
 	var err error
@@ -113,7 +112,7 @@ var (
 	selectTallySubject = &query{"tally", `SELECT u.id, u.mark FROM scopes s JOIN subjects u ON u.scope = s.id
 		WHERE s.type = +?1 AND s.account = +?2 AND u.identity = +?3`}
 	selectTally = &query{"tally", `SELECT outcome, code, currency, amount, count(*), sum(parts), max(event_at), max(received_at), max(id)
-		FROM records INDEXED BY records_tally WHERE subject = ?1 AND conflict = 0 AND quarantined IS NULL
+		FROM records INDEXED BY records_tally WHERE subject = +?1 AND status = 0
 		GROUP BY outcome, code, currency, amount`}
 	selectRecordRaw = &query{"tally", `SELECT raw FROM records WHERE id = ?1`}
 	selectUnfolded  = &query{"unfolded items", `SELECT item FROM subjects INDEXED BY subjects_unfolded
@@ -206,109 +205,4 @@ func (r *Reader) Unfolded(ctx context.Context, limit int) ([]int64, error) {
 		limit = -1 // as SQLite says "no limit"
 	}
 	return gather(stream(ctx, r, selectUnfolded, func(_ *view, s *stmt) (int64, error) { return s.int(0), nil }, int64(limit)))
-}
-
-const rawColumns = `w.id, w.kind, w.account, w.item, w.at, w.status, w.complete, w.size, w.packed, w.body, u.raw IS NULL`
-
-var (
-	selectRaw = &query{"raw", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id = +?1`}
-
-	selectUnderived = &query{"underived raws", `SELECT ` + rawColumns + ` FROM underived u CROSS JOIN raws w ON w.id = u.raw ORDER BY u.raw`}
-)
-
-// Raw returns evidence, byte for byte.
-func (r *Reader) Raw(ctx context.Context, id int64) (*state.Raw, error) {
-	for raw, err := range stream(ctx, r, selectRaw, r.raw, id) {
-		return raw, err
-	}
-	return nil, fmt.Errorf("raw %d: %w", id, state.ErrNotFound)
-}
-
-// Underived yields the raws whose contents were not derived yet, oldest first.
-func (r *Reader) Underived(ctx context.Context) iter.Seq2[*state.Raw, error] {
-	return stream(ctx, r, selectUnderived, r.raw)
-}
-
-// raw reads the columns of rawColumns.
-func (r *Reader) raw(v *view, s *stmt) (*state.Raw, error) {
-	raw := &state.Raw{ID: s.int(0), Kind: state.RawKind(s.text(1)), ItemID: s.int(3), At: s.time(4), Status: int(s.int(5)),
-		Complete: s.bool(6), Derived: s.bool(10)}
-	var err error
-	if raw.Account, err = v.word(s.int(2)); err != nil {
-		return nil, err
-	}
-	if raw.Body, err = r.packer.unpack(s.bytes(9), s.bool(8), s.int(7)); err != nil {
-		return nil, fmt.Errorf("state %s: body of raw %d: %w: %w", v.path, raw.ID, state.ErrCorrupt, err)
-	}
-	return raw, nil
-}
-
-// historyShape is what a filter asks for; there is a query for each.
-type historyShape struct{ block, key, since bool }
-
-var historyQueries = makeHistoryQueries()
-
-func makeHistoryQueries() map[historyShape]*query {
-	queries := make(map[historyShape]*query)
-	for _, block := range []bool{false, true} {
-		for _, key := range []bool{false, true} {
-			for _, since := range []bool{false, true} {
-				s := historyShape{block, key, since}
-				queries[s] = &query{"history", s.text()}
-			}
-		}
-	}
-	return queries
-}
-
-func (s historyShape) text() string {
-	where, index := []string{"e.seq > ?1"}, " NOT INDEXED"
-	if s.block {
-		where, index = append(where, "e.block = (SELECT id FROM blocks WHERE type = ?2 AND name = ?3)"), " INDEXED BY events_address"
-	}
-	if s.key {
-		where = append(where, "e.key = ?4")
-	}
-	if s.since {
-		where = append(where, "e.at >= ?5", "e.seq >= (SELECT min(seq) FROM events WHERE at >= ?5)")
-	}
-	return `SELECT e.seq, e.at, e.item, e.block, e.key, e.action, e.revision, e.raw, CAST(e.changes AS BLOB) FROM events e` + index +
-		` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY e.seq`
-}
-
-// History yields events, oldest first.
-func (r *Reader) History(ctx context.Context, f state.HistoryFilter) iter.Seq2[*plan.Event, error] {
-	shape := historyShape{since: !f.Since.IsZero()}
-	args := []any{f.AfterID, nil, nil, nil, timeArg(f.Since)}
-	if f.Address != nil {
-		shape.block, shape.key = true, !f.Address.Key.IsNone()
-		args[1], args[2], args[3] = f.Address.Type, f.Address.Name, keyArg(f.Address.Key)
-	}
-	switch {
-	case shape.since:
-	case shape.key:
-		args = args[:4]
-	case shape.block:
-		args = args[:3]
-	default:
-		args = args[:1]
-	}
-	return stream(ctx, r, historyQueries[shape], event, args...)
-}
-
-func event(v *view, s *stmt) (*plan.Event, error) {
-	e := &plan.Event{Seq: s.int(0), At: s.time(1), ItemID: s.int(2), Action: plan.Action(s.text(5)), RawID: s.int(7)}
-	var err error
-	if e.Address, err = v.address(s.int(3), s.key(4)); err != nil {
-		return nil, err
-	}
-	if e.Revision, err = v.word(s.int(6)); err != nil {
-		return nil, err
-	}
-	if text := s.bytes(8); len(text) > 0 {
-		if err := json.Unmarshal(text, &e.Changes); err != nil {
-			return nil, fmt.Errorf("state %s: changes of event %d: %w", v.path, e.Seq, err)
-		}
-	}
-	return e, nil
 }

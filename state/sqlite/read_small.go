@@ -25,9 +25,7 @@ var (
 		FROM reads INDEXED BY reads_counts WHERE tracked = 1 GROUP BY scope, outcome`}
 	countRecords     = &query{"count of records", `SELECT scope, item IS NOT NULL, sum(records) FROM subjects GROUP BY 1, 2`}
 	countQuarantined = &query{"count of quarantined records", `SELECT scope, count(*) FROM records INDEXED BY records_quarantined
-		WHERE quarantined IS NOT NULL GROUP BY scope`}
-	countNameless = &query{"count of records without identity", `SELECT scope, count(*) FROM records INDEXED BY records_tally
-		WHERE subject IS NULL AND conflict = 0 AND quarantined IS NULL GROUP BY scope`}
+		WHERE status = 2 GROUP BY scope`}
 	countLosses = &query{"count of loss windows", `SELECT account, count(*) FROM loss_windows GROUP BY account`}
 )
 
@@ -107,9 +105,6 @@ func (r *Reader) Counts(ctx context.Context) (state.Counts, error) {
 			}),
 			v.each(ctx, countQuarantined, func(s *stmt) (bool, error) {
 				return true, v.count(c, s.int(0), plan.Quarantined, s.int(1))
-			}),
-			v.each(ctx, countNameless, func(s *stmt) (bool, error) {
-				return true, v.count(c, s.int(0), plan.Unmatched, s.int(1))
 			}),
 			v.each(ctx, countLosses, func(s *stmt) (bool, error) {
 				account, err := v.word(s.int(0))

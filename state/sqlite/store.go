@@ -71,28 +71,13 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	c, err := connect(path, writing, opts.Fault)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			c.close()
-		}
-	}()
-	if err := c.migrate(); err != nil {
-		return nil, err
-	}
-	if err := c.keepLog(); err != nil {
-		return nil, err
-	}
-	w, err := newWriter(c)
+	w, err := openWriter(path, opts.Fault)
 	if err != nil {
 		return nil, err
 	}
 	reader, err := newReader(path, reading, opts.Fault)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, w.c.close())
 	}
 	s := &Store{Reader: reader, lock: lock, log: log, queue: make(chan *request, maxGroup), stopped: make(chan struct{})}
 	s.itemID.Store(w.lastItem)

@@ -8,18 +8,25 @@ import (
 )
 
 var (
-	selectSame = &query{"records of a key", `SELECT id, digest, event_at, subject, conflict, quarantined IS NOT NULL
+	selectSame = &query{"records of a key", `SELECT id, digest, event_at, subject, status
 		FROM records WHERE scope = ?1 AND key = ?2`}
-	selectSameContent = &query{"records of a content", `SELECT id, digest, event_at, subject, conflict, quarantined IS NOT NULL
+	selectSameContent = &query{"records of a content", `SELECT id, digest, event_at, subject, status
 		FROM records WHERE scope = ?1 AND key = '' AND digest = ?2`}
 	insertRecord = &query{"record", `INSERT INTO records (id, scope, key, digest, subject, outcome, code, amount, currency, parts,
-			event_at, received_at, conflict, quarantined, raw, attributes)
+			event_at, received_at, status, quarantined, raw, attributes)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`}
-	updateConflict = &query{"record in conflict", `UPDATE records SET conflict = 1 WHERE id = ?1`}
+	updateConflict = &query{"record in conflict", `UPDATE records SET status = 1 WHERE id = ?1`}
 	selectSubject  = &query{"subject", `SELECT id FROM subjects WHERE scope = ?1 AND identity = ?2`}
 	insertSubject  = &query{"new subject", `INSERT INTO subjects (scope, identity, item, mark, folder, folded_to, records)
 		SELECT ?1, ?2, item, 0, item, 0, 0
 		FROM (SELECT (SELECT id FROM items WHERE scope = ?1 AND identity = ?2 AND forgotten_at IS NULL) AS item) RETURNING id`}
+)
+
+// How a record stands, as in the column status.
+const (
+	counts int64 = iota
+	conflicts
+	quarantined
 )
 
 // kept is a record of the same key that is there already.
@@ -64,25 +71,28 @@ func (w *writer) writeRecord(r *plan.Record) (isNew bool, err error) {
 
 	// Of the contents of one key the latest event counts, else the first. One
 	// that nobody understands takes no part in it.
-	conflict := false
-	if counting.id != 0 && r.Quarantined == "" {
-		if conflict = !r.EventTime.After(counting.event); !conflict {
-			if err := w.c.exec(updateConflict, counting.id); err != nil {
-				return false, err
-			}
-			w.mark(counting.subject, id, 0)
+	status := counts
+	switch {
+	case r.Quarantined != "":
+		status = quarantined
+	case counting.id != 0 && !r.EventTime.After(counting.event):
+		status = conflicts
+	case counting.id != 0:
+		if err := w.c.exec(updateConflict, counting.id); err != nil {
+			return false, err
 		}
+		w.mark(counting.subject, id, 0)
 	}
 	var amount any
 	if r.Amount != nil {
 		amount = r.Amount.String()
 	}
-	err = w.c.exec(insertRecord, id, scope, r.Key, r.Digest[:], idArg(subject), number, r.Code, amount, r.Currency, r.Parts,
-		timeArg(r.EventTime), timeArg(r.ReceivedAt), boolArg(conflict), textArg(r.Quarantined), idArg(r.RawID), jsonArg(r.Attributes))
+	err = w.c.exec(insertRecord, id, scope, r.Key, r.Digest[:], subject, number, r.Code, amount, r.Currency, r.Parts,
+		timeArg(r.EventTime), timeArg(r.ReceivedAt), status, textArg(r.Quarantined), idArg(r.RawID), jsonArg(r.Attributes))
 	if err != nil {
 		return false, err
 	}
-	if r.Quarantined == "" {
+	if status != quarantined {
 		w.mark(subject, id, 1)
 	}
 	return true, nil
@@ -96,7 +106,7 @@ func (w *writer) ofSameKey(scope int64, r *plan.Record) (counting kept, duplicat
 			duplicate = true
 			return false, nil
 		}
-		if !s.bool(4) && !s.bool(5) {
+		if s.int(4) == counts && r.Key != "" {
 			counting = kept{s.int(0), s.int(3), s.time(2)}
 		}
 		return true, nil
@@ -109,11 +119,8 @@ func (w *writer) ofSameKey(scope int64, r *plan.Record) (counting kept, duplicat
 	return counting, duplicate, err
 }
 
-// subject is the id of the subject of an identity, 0 where the identity is unknown.
+// subject is the id of the subject of an identity.
 func (w *writer) subject(scope int64, identity string) (int64, error) {
-	if identity == "" {
-		return 0, nil
-	}
 	k := subjectKey{scope, identity}
 	if id, ok := w.subjects[k]; ok {
 		return id, nil
@@ -128,9 +135,6 @@ func (w *writer) subject(scope int64, identity string) (int64, error) {
 
 // mark remembers that a record changed what a subject comes to.
 func (w *writer) mark(subject, record, count int64) {
-	if subject == 0 {
-		return
-	}
 	m := w.marks[subject]
 	w.marks[subject] = mark{max(m.newest, record), m.count + count}
 }

@@ -121,6 +121,25 @@ var (
 	updateSerial  = &query{"serial", `UPDATE meta SET serial = serial + ?1`}
 )
 
+// openWriter opens the connection that writes, and brings the schema up to date.
+func openWriter(path string, fault func(string) error) (*writer, error) {
+	c, err := connect(path, writing, fault)
+	if err != nil {
+		return nil, err
+	}
+	if err = c.migrate(); err == nil {
+		err = c.keepLog()
+	}
+	var w *writer
+	if err == nil {
+		w, err = newWriter(c)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return w, nil
+}
+
 func newWriter(c *conn) (*writer, error) {
 	w := &writer{c: c, peopled: make(map[int64]bool)}
 	w.reset()

@@ -91,8 +91,9 @@ CREATE TABLE observed (
   expectations TEXT
 ) STRICT;
 
--- A vendor identity that records arrived for, declared or not. Matching is
--- subjects.item, so that declaring and forgetting rewrite no record.
+-- A vendor identity that records arrived for, declared or not; '' for records
+-- whose identity could not be read. Matching is subjects.item, so that declaring
+-- and forgetting rewrite no record.
 CREATE TABLE subjects (
   id        INTEGER PRIMARY KEY,
   scope     INTEGER NOT NULL REFERENCES scopes,
@@ -113,7 +114,7 @@ CREATE TABLE records (
   scope       INTEGER NOT NULL,
   key         TEXT    NOT NULL,
   digest      BLOB    NOT NULL,
-  subject     INTEGER, -- NULL when the identity could not be read
+  subject     INTEGER NOT NULL,
   outcome     INTEGER NOT NULL,
   code        TEXT    NOT NULL,
   amount      TEXT,
@@ -121,15 +122,15 @@ CREATE TABLE records (
   parts       INTEGER NOT NULL,
   event_at    INTEGER,
   received_at INTEGER,
-  conflict    INTEGER NOT NULL, -- 1: another content of the key counts
+  status      INTEGER NOT NULL, -- 0 counts, 1 another content of the key counts, 2 quarantined
   quarantined TEXT,             -- why it could not be understood
   raw         INTEGER,
   attributes  TEXT
 ) STRICT;
 CREATE UNIQUE INDEX records_once ON records (scope, key, digest);
 CREATE INDEX records_tally ON records (subject, outcome, code, currency, amount, parts, event_at, received_at)
-  WHERE conflict = 0 AND quarantined IS NULL;
-CREATE INDEX records_quarantined ON records (scope) WHERE quarantined IS NOT NULL;
+  WHERE status = 0;
+CREATE INDEX records_quarantined ON records (id, scope) WHERE status = 2;
 CREATE INDEX records_received ON records (received_at);
 
 -- The vendors' own bytes. The body is last: the columns before it are read without it.

@@ -1,9 +1,13 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
+	"iter"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/waybill-dev/waybill/state"
 )
 
 // packer compresses raw bodies. EncodeAll and DecodeAll may be called from many
@@ -57,7 +61,37 @@ func (p *packer) unpack(stored []byte, packed bool, size int64) ([]byte, error) 
 	return body, err
 }
 
-func (p *packer) close() {
-	p.encoder.Close()
-	p.decoder.Close()
+const rawColumns = `w.id, w.kind, w.account, w.item, w.at, w.status, w.complete, w.size, w.packed, w.body, u.raw IS NULL`
+
+var (
+	selectRaw = &query{"raw", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id = +?1`}
+
+	selectUnderived = &query{"underived raws", `SELECT ` + rawColumns + ` FROM underived u CROSS JOIN raws w ON w.id = u.raw ORDER BY u.raw`}
+)
+
+// Raw returns evidence, byte for byte.
+func (r *Reader) Raw(ctx context.Context, id int64) (*state.Raw, error) {
+	for raw, err := range stream(ctx, r, selectRaw, r.raw, id) {
+		return raw, err
+	}
+	return nil, fmt.Errorf("raw %d: %w", id, state.ErrNotFound)
+}
+
+// Underived yields the raws whose contents were not derived yet, oldest first.
+func (r *Reader) Underived(ctx context.Context) iter.Seq2[*state.Raw, error] {
+	return stream(ctx, r, selectUnderived, r.raw)
+}
+
+// raw reads the columns of rawColumns.
+func (r *Reader) raw(v *view, s *stmt) (*state.Raw, error) {
+	raw := &state.Raw{ID: s.int(0), Kind: state.RawKind(s.text(1)), ItemID: s.int(3), At: s.time(4), Status: int(s.int(5)),
+		Complete: s.bool(6), Derived: s.bool(10)}
+	var err error
+	if raw.Account, err = v.word(s.int(2)); err != nil {
+		return nil, err
+	}
+	if raw.Body, err = r.packer.unpack(s.bytes(9), s.bool(8), s.int(7)); err != nil {
+		return nil, fmt.Errorf("state %s: body of raw %d: %w: %w", v.path, raw.ID, state.ErrCorrupt, err)
+	}
+	return raw, nil
 }

@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// historyShape is what a filter asks for; there is a query for each.
+type historyShape struct{ block, key, since bool }
+
+var historyQueries = makeHistoryQueries()
+
+func makeHistoryQueries() map[historyShape]*query {
+	queries := make(map[historyShape]*query)
+	for _, place := range []historyShape{{}, {block: true}, {block: true, key: true}} {
+		for _, since := range []bool{false, true} {
+			s := historyShape{place.block, place.key, since}
+			queries[s] = &query{"history", s.text()}
+		}
+	}
+	return queries
+}
+
+func (s historyShape) text() string {
+	where, index := []string{"e.seq > ?1"}, " NOT INDEXED"
+	if s.block {
+		where, index = append(where, "e.block = (SELECT id FROM blocks WHERE type = ?2 AND name = ?3)"), " INDEXED BY events_address"
+	}
+	if s.key {
+		where = append(where, "e.key = ?4")
+	}
+	if s.since {
+		where = append(where, "e.at >= ?5", "e.seq >= (SELECT min(seq) FROM events WHERE at >= ?5)")
+	}
+	return `SELECT e.seq, e.at, e.item, e.block, e.key, e.action, e.revision, e.raw, CAST(e.changes AS BLOB) FROM events e` + index +
+		` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY e.seq`
+}
+
+// History yields events, oldest first.
+func (r *Reader) History(ctx context.Context, f state.HistoryFilter) iter.Seq2[*plan.Event, error] {
+	shape := historyShape{since: !f.Since.IsZero()}
+	args := []any{f.AfterID, nil, nil, nil, timeArg(f.Since)}
+	if f.Address != nil {
+		shape.block, shape.key = true, !f.Address.Key.IsNone()
+		args[1], args[2], args[3] = f.Address.Type, f.Address.Name, keyArg(f.Address.Key)
+	}
+	switch {
+	case shape.since:
+	case shape.key:
+		args = args[:4]
+	case shape.block:
+		args = args[:3]
+	default:
+		args = args[:1]
+	}
+	return stream(ctx, r, historyQueries[shape], event, args...)
+}
+
+func event(v *view, s *stmt) (*plan.Event, error) {
+	e := &plan.Event{Seq: s.int(0), At: s.time(1), ItemID: s.int(2), Action: plan.Action(s.text(5)), RawID: s.int(7)}
+	var err error
+	if e.Address, err = v.address(s.int(3), s.key(4)); err != nil {
+		return nil, err
+	}
+	if e.Revision, err = v.word(s.int(6)); err != nil {
+		return nil, err
+	}
+	if text := s.bytes(8); len(text) > 0 {
+		if err := json.Unmarshal(text, &e.Changes); err != nil {
+			return nil, fmt.Errorf("state %s: changes of event %d: %w", v.path, e.Seq, err)
+		}
+	}
+	return e, nil
+}
