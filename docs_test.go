@@ -66,10 +66,10 @@ func arguments(b *strings.Builder, list []plan.Argument) {
 	for _, a := range list {
 		fallback := ""
 		switch {
-		case a.Required:
-			fallback = "required"
 		case a.Env != "":
 			fallback = "`$" + a.Env + "`"
+		case a.Required:
+			fallback = "required"
 		case a.FromProvider:
 			fallback = "the provider's"
 		case a.Default != cty.NilVal && !a.Default.IsNull():

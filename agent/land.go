@@ -154,17 +154,23 @@ func (c *recorder) land(ctx context.Context, intent state.Intent, raw state.Raw)
 }
 
 // takeIn brings spill files and answers that were not derived into the state, if
-// there may be any.
+// there may be any. While a pull is under way it does nothing and says so.
 func (c *recorder) takeIn(ctx context.Context) error {
 	if !c.backlog.Load() {
 		return nil
 	}
+	if !c.pulling.TryLock() {
+		return errPulling
+	}
+	defer c.pulling.Unlock()
 	return c.finish(ctx)
 }
 
+var errPulling = errors.New("another pull is under way")
+
 // finish does what an earlier process, or an earlier failure, left half done:
 // spill files in, landed answers derived, and a loss window for every pull
-// that was begun and of which nothing arrived.
+// that was begun and of which nothing arrived. The caller holds pulling.
 func (c *recorder) finish(ctx context.Context) error {
 	intents, err := c.store.OpenIntents(ctx)
 	if err != nil {

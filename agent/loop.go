@@ -135,7 +135,7 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	defer last.Stop()
 	stopWork()
 	listeners.shutdown(longest)
-	a.running.Wait()
+	a.waitFor(longest + 4*time.Second)
 	ending := context.WithoutCancel(ctx)
 	err = errors.Join(err, a.rec.foldAll(ending), a.heartbeat(ending))
 	if err == nil {
@@ -144,12 +144,27 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	return err
 }
 
+// waitFor waits until everything that was under way has ended, at most so long: a
+// read that still waits for its turn at the rate limit is no reason to stay.
+func (a *Agent) waitFor(longest time.Duration) {
+	ended := make(chan struct{})
+	go func() {
+		a.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(longest):
+		a.log.Warn("something under way did not end in time; what it would have told is read again after the next start")
+	}
+}
+
 // start records the declaration and fills the schedule.
 func (a *Agent) start(ctx context.Context) error {
 	if err := a.takeFirst(ctx); err != nil {
 		return err
 	}
-	if err := a.rec.finish(ctx); err != nil {
+	if err := a.rec.takeIn(ctx); err != nil {
 		return err
 	}
 	if err := a.outage(ctx); err != nil {
@@ -319,7 +334,7 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 				continue
 			}
 			lastBeat = now
-			if err := a.rec.takeIn(ctx); err != nil {
+			if err := a.rec.takeIn(ctx); err != nil && !errors.Is(err, errPulling) {
 				a.log.Error("what was pulled before could not be taken in yet", "error", err)
 			}
 		}

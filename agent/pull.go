@@ -32,6 +32,8 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 	if err := c.takeIn(ctx); err != nil {
 		return pulled{}, fmt.Errorf("no pull while what was pulled before is not in the state: %w", err)
 	}
+	c.pulling.RLock()
+	defer c.pulling.RUnlock()
 	t, err := c.catalog.typeOf(item.Address.Type)
 	if err != nil {
 		return pulled{}, err

@@ -42,6 +42,9 @@ type recorder struct {
 	unfolded chan struct{}
 
 	spill spill
+	// pulling is held for reading by each pull under way, and for writing by finish,
+	// which must not take a pull under way for one that a dead process left.
+	pulling sync.RWMutex
 	// backlog says that there may be answers that are not in the state, or not derived.
 	backlog atomic.Bool
 	// abandon is closed when the process must end, whatever could not be written.
@@ -227,9 +230,9 @@ func (c *recorder) fold(ctx context.Context, id int64) error {
 	return nil
 }
 
-// clockDue is when the clock may next change an item that was derived without a
-// read: give_up_after or an expectation's deadline for counted items; polled
-// items and policies keep their turn.
+// clockDue is when an item that was derived without a read is looked at next: at
+// give_up_after or an expectation's deadline, and a polled one when it is its
+// turn to be read. Policies keep their turn.
 func clockDue(t *plan.Type, item *plan.Item, p pace, deadline, now time.Time) time.Time {
 	if t.Kind == plan.Policy {
 		return item.Due
@@ -238,8 +241,9 @@ func clockDue(t *plan.Type, item *plan.Item, p pace, deadline, now time.Time) ti
 		return time.Time{}
 	}
 	var due time.Time
-	if t.Kind == plan.Polled && item.Due.After(now) {
-		due = item.Due
+	if t.Kind == plan.Polled && !p.Suspend {
+		// A floor that was raised meanwhile puts a turn off; it never takes it away.
+		due = later(later(item.Due, now), item.ReadAt.Add(p.floor))
 	}
 	giveUp := item.TrackedAt.Add(p.GiveUpAfter)
 	for _, at := range []time.Time{giveUp, deadline} {

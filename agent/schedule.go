@@ -3,6 +3,8 @@ package agent
 import (
 	"container/heap"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -173,7 +175,7 @@ func (q *queue) next(now time.Time) (*turn, time.Duration) {
 
 // look reads, pulls or derives one item whose turn it is.
 func (q *queue) look(ctx context.Context, due turn) {
-	vendorErr, fatal := q.attend(ctx, due)
+	vendorErr, pause, fatal := q.attend(ctx, due)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.inFlight, due.id)
@@ -183,41 +185,49 @@ func (q *queue) look(ctx context.Context, due turn) {
 		q.hold = now.Add(5 * time.Second)
 		heap.Push(&q.heap, turn{at: q.hold.UnixNano(), due: due.due, id: due.id})
 	}
-	q.judgeAccount(vendorErr, fatal == nil, now)
+	q.judgeAccount(vendorErr, pause, now)
 	q.poke()
 }
 
 // attend does the work of one turn. It is not cut off by ctx: what is in flight
-// finishes.
-func (q *queue) attend(ctx context.Context, due turn) (vendorErr error, fatal error) {
+// finishes. pause is for how long the account is left alone should the vendor
+// have refused the credentials.
+func (q *queue) attend(ctx context.Context, due turn) (vendorErr error, pause time.Duration, fatal error) {
 	epoch := q.rec.snapshot()
 	work := context.WithoutCancel(ctx)
 	items, err := q.rec.store.ItemsByID(work, []int64{due.id})
 	if err != nil {
-		return nil, err
+		return errNoCall, 0, err
 	}
 	if len(items) == 0 || !items[0].ForgottenAt.IsZero() || items[0].Due.UnixNano() != due.due || items[0].Due.IsZero() {
-		return errNoCall, nil
+		return errNoCall, 0, nil
 	}
 	item := items[0]
 	t, err := q.rec.catalog.typeOf(item.Address.Type)
 	if err != nil {
-		return errNoCall, err
+		return errNoCall, 0, err
+	}
+	settings, err := plan.SettingsOf(item.Args)
+	if err != nil {
+		return errNoCall, 0, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
 	}
 	q.mu.Lock()
 	a := q.account
 	q.mu.Unlock()
 	switch {
-	case t.Kind == plan.Policy && a != nil:
-		return q.drain(ctx, item, a)
-	case t.Kind == plan.Polled && a != nil && (item.ReadAt.IsZero() || !q.rec.now().Before(item.ReadAt.Add(a.MinInterval))):
-		return q.rec.read(work, item, epoch, a)
+	case a == nil || settings.Suspend:
+	case t.Kind == plan.Policy:
+		vendorErr, fatal = q.drain(ctx, item, a)
+		return vendorErr, max(settings.MaxInterval, settings.Interval), fatal
+	case t.Kind == plan.Polled && (item.ReadAt.IsZero() || !q.rec.now().Before(item.ReadAt.Add(a.MinInterval))):
+		vendorErr, fatal = q.rec.read(work, item, epoch, a)
+		return vendorErr, settings.MaxInterval, fatal
 	}
-	return errNoCall, q.rec.fold(work, item.ID)
+	return errNoCall, 0, q.rec.fold(work, item.ID)
 }
 
 // errNoCall says that a turn made no call, so that it tells nothing of the account.
-var errNoCall = &providers.Error{}
+var errNoCall = errors.New("no call was made")
 
 // drain pulls page after page while they come full, and stops after one when the
 // process is to end.
@@ -225,7 +235,7 @@ func (q *queue) drain(ctx context.Context, item *plan.Item, a *account) (vendorE
 	for {
 		page, err := q.rec.pull(context.WithoutCancel(ctx), item, a)
 		if err != nil {
-			return page.err, err
+			return errNoCall, err
 		}
 		if page.err != nil || !page.full || ctx.Err() != nil || !drains(q.rec.catalog, item) {
 			return page.err, nil
@@ -236,8 +246,8 @@ func (q *queue) drain(ctx context.Context, item *plan.Item, a *account) (vendorE
 // judgeAccount draws from a call's end what it says of the account: refused
 // credentials pause it, with one probe per max_interval; a Retry-After holds it.
 // The caller holds mu.
-func (q *queue) judgeAccount(vendorErr error, recorded bool, now time.Time) {
-	if vendorErr == error(errNoCall) || q.account == nil || !recorded {
+func (q *queue) judgeAccount(vendorErr error, pause time.Duration, now time.Time) {
+	if errors.Is(vendorErr, errNoCall) || q.account == nil {
 		return
 	}
 	if vendorErr == nil {
@@ -258,7 +268,7 @@ func (q *queue) judgeAccount(vendorErr error, recorded bool, now time.Time) {
 			q.log.Error("the vendor refuses the credentials: the account is paused; correct them and reload", "account", q.name, "error", vendorErr)
 		}
 		q.refused = true
-		q.hold = now.Add(plan.DefaultMaxInterval)
+		q.hold = now.Add(pause)
 	case providers.Throttled:
 		q.hold = later(q.hold, now.Add(max(providerRetryAfter(vendorErr), time.Second)))
 	case providers.WrongContent, providers.Rejected:

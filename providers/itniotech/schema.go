@@ -47,7 +47,7 @@ func providerArguments() []plan.Argument {
 		},
 	}
 	return append(arguments, providers.NetworkArguments(providers.Defaults{
-		Endpoint: "https://api.itniotech.com/otp", Timeout: "30s", RequestsPerSecond: 20, Concurrency: 16, MinInterval: "30s",
+		Endpoint: "https://api.itniotech.com/otp", Timeout: "30s", RequestsPerSecond: 50, Concurrency: 16, MinInterval: "30s",
 	})...)
 }
 
