@@ -69,11 +69,10 @@ func (e *Evaluation) Next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 	e.mu.Lock()
 	e.ctx = ctx
 	e.turn()
-	first := e.next == 0
 	if e.next >= len(e.c.waves) {
 		e.ended = true
 		e.mu.Unlock()
-		if first || e.seen == nil {
+		if e.seen == nil {
 			return nil, e.c.clean(e.checkLocals())
 		}
 		return nil, nil

@@ -425,3 +425,15 @@ resource "globfax_recipient" "j" {
 		t.Errorf("verdicts %+v", verdicts)
 	}
 }
+
+func TestCountMayBeSensitive(t *testing.T) {
+	c := mustLoad(t, hclFile(`
+resource "ucloud_usms_message" "m" {
+  count      = length(env("GLOBFAX_API_KEY")) > 3 ? 1 : 0
+  session_no = "s${count.index}"
+}
+`))
+	if n := len(waves(t, c, c.NewEvaluation(nil))[0].Desired); n != 1 {
+		t.Errorf("%d instances", n)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -138,9 +139,7 @@ func expandCount(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) {
 	bad := func(detail string) (*expansion, *hcl.Diagnostic) {
 		return &expansion{failed: true}, mistake("Invalid count argument", detail, at.Ptr())
 	}
-	if value.ContainsMarked() {
-		return bad("Sensitive values, or values derived from sensitive values, cannot be used as count arguments. If used, the sensitive value could be exposed by revealing the number of instances.")
-	}
+	value, _ = value.Unmark() // how many there are gives no secret away, as Terraform has it
 	if value.IsNull() {
 		return bad(`The given "count" argument value is null. An integer is required.`)
 	}
@@ -156,9 +155,9 @@ func expandCount(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) {
 	case value.AsBigFloat().Sign() < 0:
 		return bad(`The given "count" argument value is unsuitable: must be greater than or equal to zero.`)
 	case n > maxCount:
-		return bad(fmt.Sprintf(`The given "count" argument value is unsuitable: it must be at most %d.`, maxCount))
+		return bad(`The given "count" argument value is unsuitable: value must be a whole number, between 0 and ` + strconv.Itoa(maxCount) + ".")
 	case accuracy != big.Exact:
-		return bad(`The given "count" argument value is unsuitable: a whole number is required.`)
+		return bad(`The given "count" argument value is unsuitable: value must be a whole number, between 0 and ` + strconv.Itoa(maxCount) + ".")
 	}
 	x := &expansion{keys: make([]plan.Key, n)}
 	for i := range x.keys {
