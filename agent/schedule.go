@@ -55,7 +55,6 @@ type queue struct {
 	hold    time.Time
 	refused bool // credentials were refused: after hold, one probe at a time
 	lastErr string
-	ended   bool
 }
 
 func newQueue(name string, rec *recorder, a *account) *queue {

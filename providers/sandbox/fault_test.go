@@ -328,7 +328,7 @@ func TestFaultsStrikeByProbabilityAndSeed(t *testing.T) {
 		}
 		return b.String()
 	}
-	if pattern(1) != pattern(1) || pattern(1) == pattern(2) {
+	if once, again := pattern(1), pattern(1); once != again || once == pattern(2) {
 		t.Error("the seed does not decide")
 	}
 }
