@@ -7,8 +7,8 @@
 # A vendor is a provider block. Credentials come from the environment; -sandbox
 # brings its own, and endpoints of its own.
 provider "globfax" {
-  api_key    = env("GLOBFAX_API_KEY", "")
-  api_secret = env("GLOBFAX_API_SECRET", "")
+  api_key    = env("GLOBFAX_API_KEY")
+  api_secret = env("GLOBFAX_API_SECRET")
 }
 
 provider "itniotech" {
@@ -21,7 +21,7 @@ provider "ucloud" {
 
 provider "nxcloud" {
   callback {
-    tokens = [env("NXCLOUD_CALLBACK_TOKEN", "quickstart-token-0")]
+    tokens = [env("NXCLOUD_CALLBACK_TOKEN")]
   }
 }
 

@@ -28,10 +28,12 @@ func testConnect(t *testing.T, v Vendor) {
 		return
 	}
 	for name, serve := range map[string]http.HandlerFunc{
-		"hang up":    func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"error 500":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
-		"throttled":  func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) },
-		"redirect":   func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) },
+		"hang up":   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"error 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"throttled": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		},
 		"cut short":  cutShort,
 		"oversized":  oversized,
 		"compressed": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(v.Good) },

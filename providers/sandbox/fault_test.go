@@ -96,7 +96,11 @@ func TestFaults(t *testing.T) {
 					if r := ask(); !c.sees(r) {
 						t.Errorf("the client sees %d %v %v: %.300s", r.status, r.err, r.header, r.body)
 					}
-					if r := ask(); r.err != nil || r.status != 200 || !json.Valid(r.body) {
+					next := ask()
+					if c.fault.Kind == CloseIdle && next.err != nil {
+						next = ask() // it met the closed connection before the client knew: that is the hazard
+					}
+					if r := next; r.err != nil || r.status != 200 || !json.Valid(r.body) {
 						t.Errorf("the next request: %d %v", r.status, r.err)
 					}
 					a := f.Account()
