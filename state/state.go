@@ -103,8 +103,9 @@ type ItemFilter struct {
 	Name      string // block name, with Type
 	Unsettled bool   // only those not settled
 	Forgotten bool   // forgotten ones instead of tracked ones
-	// Declared leaves out what only reading needs: Seen, Values, Expectations may
-	// be empty then. For the diff of a million items.
+	// Declared leaves out what only reading needs, for the diff of a million items:
+	// ID, Address, Account, Identity, Args, Origin, Revision, TrackedAt,
+	// ForgottenAt, Outcome and Settled are there, the rest may be empty.
 	Declared bool
 }
 

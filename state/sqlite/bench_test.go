@@ -330,15 +330,13 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.Logf("%d items written in %v", count, time.Since(start))
-	for _, batch := range []int{100_000} { // records of one identity
-		list := &state.Batch{}
-		for n := range int64(batch) {
-			_, r := benchCallback(n, 1)
-			list.Records = append(list.Records, r)
-		}
-		if err := s.Commit(ctx, list); err != nil {
-			b.Fatal(err)
-		}
+	records := &state.Batch{} // of one identity
+	for n := range int64(100_000) {
+		_, r := benchCallback(n, 1)
+		records.Records = append(records.Records, r)
+	}
+	if err := s.Commit(ctx, records); err != nil {
+		b.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
@@ -369,6 +367,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 	items("declared", state.ItemFilter{Declared: true})
 	items("full", state.ItemFilter{})
+	items("unsettled-of-a-type-with-none", state.ItemFilter{Type: "nxcloud_number_check", Unsettled: true})
 	b.Run("schedule", func(b *testing.B) {
 		b.ReportAllocs()
 		n := 0

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -21,6 +22,9 @@ func lockPath(path string) string { return path + ".lock" }
 // takeLock takes the writer's lock, or returns a *state.LockedError.
 func takeLock(path string, owner state.Owner) (*os.File, error) {
 	f, err := os.OpenFile(lockPath(path), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("lock of state %s: %w: make its directory, or give the sqlite backend another path", path, err)
+	}
 	if err != nil {
 		return nil, &trouble{fmt.Sprintf("lock of state %s: %v: see to it that this user may write in its directory", path, err), state.ErrDenied, err}
 	}

@@ -59,7 +59,7 @@ func TestQueryPlans(t *testing.T) {
 		insertSubject:      "items_identity",
 	}
 	for shape, q := range itemsQueries {
-		if !shape.forgotten {
+		if !shape.forgotten && !shape.few {
 			queries[q] = "items_address"
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/waybill-dev/waybill/plan"
@@ -15,14 +16,18 @@ import (
 // become bytes are cast, which spares a copy.
 const (
 	declaredColumns = `i.id, i.block, i.key, i.scope, i.identity, CAST(i.args AS BLOB), i.file, i.line, i.revision, i.tracked_at, i.forgotten_at,
-		r.outcome, r.settled, r.not_found, r.first_read_at, r.read_at, r.observed_at, r.due, r.failures, r.unchanged, r.last_error,
-		r.body_digest, r.raw, r.pull_success_at, r.pulled_total, r.loss_windows`
-	itemColumns = declaredColumns + `, CAST(o.seen AS BLOB), CAST(o."values" AS BLOB), CAST(o.expectations AS BLOB)`
-	itemTables  = ` JOIN reads r ON r.item = i.id JOIN observed o ON o.item = i.id `
+		r.outcome, r.settled`
+	itemColumns = declaredColumns + `, r.not_found, r.first_read_at, r.read_at, r.observed_at, r.due, r.failures, r.unchanged, r.last_error,
+		r.body_digest, r.raw, r.pull_success_at, r.pulled_total, r.loss_windows,
+		CAST(o.seen AS BLOB), CAST(o."values" AS BLOB), CAST(o.expectations AS BLOB)`
+	itemTables = ` JOIN reads r ON r.item = i.id JOIN observed o ON o.item = i.id `
 )
 
 // itemsShape is what a filter asks for; there is a query for each.
-type itemsShape struct{ typ, name, unsettled, forgotten, declared bool }
+type itemsShape struct {
+	typ, name, unsettled, forgotten, declared bool
+	few                                       bool // tracked and unsettled, and so few that they are found first and then sorted
+}
 
 var itemsQueries = makeItemsQueries()
 
@@ -33,8 +38,11 @@ func makeItemsQueries() map[itemsShape]*query {
 		for _, unsettled := range both {
 			for _, forgotten := range both {
 				for _, declared := range both {
-					s := itemsShape{place.typ, place.name, unsettled, forgotten, declared}
+					s := itemsShape{place.typ, place.name, unsettled, forgotten, declared, false}
 					queries[s] = &query{"items", s.text()}
+					if s.few = unsettled && !forgotten; s.few {
+						queries[s] = &query{"unsettled items", s.text()}
+					}
 				}
 			}
 		}
@@ -53,12 +61,14 @@ func (s itemsShape) text() string {
 	} else {
 		b.WriteString(itemColumns)
 	}
-	if s.forgotten {
-		b.WriteString(" FROM items i INDEXED BY items_forgotten CROSS JOIN blocks b ON b.id = i.block")
-	} else {
-		b.WriteString(" FROM blocks b CROSS JOIN items i ON i.block = b.id")
+	switch {
+	case s.few:
+		b.WriteString(" FROM reads r INDEXED BY reads_unsettled CROSS JOIN items i ON i.id = r.item CROSS JOIN blocks b ON b.id = i.block")
+	case s.forgotten:
+		b.WriteString(" FROM items i INDEXED BY items_forgotten CROSS JOIN blocks b ON b.id = i.block CROSS JOIN reads r ON r.item = i.id")
+	default:
+		b.WriteString(" FROM blocks b CROSS JOIN items i ON i.block = b.id CROSS JOIN reads r ON r.item = i.id")
 	}
-	b.WriteString(" CROSS JOIN reads r ON r.item = i.id")
 	if !s.declared {
 		b.WriteString(" CROSS JOIN observed o ON o.item = i.id")
 	}
@@ -66,6 +76,9 @@ func (s itemsShape) text() string {
 		b.WriteString(" WHERE i.forgotten_at IS NOT NULL")
 	} else {
 		b.WriteString(" WHERE i.forgotten_at IS NULL")
+	}
+	if s.few {
+		b.WriteString(" AND r.tracked = 1")
 	}
 	if s.unsettled {
 		b.WriteString(" AND r.settled = 0")
@@ -97,7 +110,33 @@ func (r *Reader) Items(ctx context.Context, f state.ItemFilter) iter.Seq2[*plan.
 	if f.Declared {
 		decode = declaredItem
 	}
-	return stream(ctx, r, itemsQueries[shape], decode, args...)
+	if !shape.unsettled || shape.forgotten {
+		return stream(ctx, r, itemsQueries[shape], decode, args...)
+	}
+	return func(yield func(*plan.Item, error) bool) {
+		few, err := r.fewUnsettled(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		shape := shape // an iteration may be repeated, by then with other numbers
+		shape.few = few
+		stream(ctx, r, itemsQueries[shape], decode, args...)(yield)
+	}
+}
+
+// manyUnsettled is from how many on unsettled items are found by walking all
+// items in the order of their addresses, which spares the sorting.
+const manyUnsettled = 10_000
+
+var countUnsettled = &query{"unsettled items", `SELECT count(*) FROM
+	(SELECT 1 FROM reads INDEXED BY reads_unsettled WHERE tracked = 1 AND settled = 0 LIMIT ` + strconv.Itoa(manyUnsettled) + `)`}
+
+func (r *Reader) fewUnsettled(ctx context.Context) (bool, error) {
+	for n, err := range stream(ctx, r, countUnsettled, func(_ *view, s *stmt) (int64, error) { return s.int(0), nil }) {
+		return n < manyUnsettled, err
+	}
+	return false, nil
 }
 
 var (
@@ -152,10 +191,7 @@ func (r *Reader) Schedule(ctx context.Context) iter.Seq2[state.Slot, error] {
 func declaredItem(v *view, s *stmt) (*plan.Item, error) {
 	i := &plan.Item{
 		ID: s.int(0), Identity: s.text(4), Args: s.bytes(5), TrackedAt: s.time(9), ForgottenAt: s.time(10),
-		Outcome: s.outcome(11), Settled: s.bool(12), NotFound: s.bool(13),
-		FirstReadAt: s.time(14), ReadAt: s.time(15), ObservedAt: s.time(16), Due: s.time(17),
-		Failures: int(s.int(18)), Unchanged: int(s.int(19)), LastError: s.text(20), BodyDigest: s.bytes(21), RawID: s.int(22),
-		Pulls: plan.PullTally{LastSuccessAt: s.time(23), PulledTotal: s.int(24), LossWindows: s.int(25)},
+		Outcome: s.outcome(11), Settled: s.bool(12),
 	}
 	i.Origin.Line = int(s.int(7))
 	var err error
@@ -178,6 +214,11 @@ func fullItem(v *view, s *stmt) (*plan.Item, error) {
 	if err != nil {
 		return nil, err
 	}
+	i.NotFound = s.bool(13)
+	i.FirstReadAt, i.ReadAt, i.ObservedAt, i.Due = s.time(14), s.time(15), s.time(16), s.time(17)
+	i.Failures, i.Unchanged, i.LastError = int(s.int(18)), int(s.int(19)), s.text(20)
+	i.BodyDigest, i.RawID = s.bytes(21), s.int(22)
+	i.Pulls = plan.PullTally{LastSuccessAt: s.time(23), PulledTotal: s.int(24), LossWindows: s.int(25)}
 	i.Seen, i.Values = s.bytes(26), s.bytes(27)
 	if text := s.bytes(28); len(text) > 0 {
 		if err := json.Unmarshal(text, &i.Expectations); err != nil {

@@ -17,7 +17,7 @@ type request struct {
 	rows    int
 
 	newRecords int
-	done       chan outcome // has room for the one answer
+	done       chan answer // has room for it
 }
 
 type body struct {
@@ -30,7 +30,8 @@ type expect struct {
 	stand standing
 }
 
-type outcome struct {
+// answer is what Commit is told.
+type answer struct {
 	newRecords int
 	err        error
 }
@@ -38,7 +39,7 @@ type outcome struct {
 // prepare does the work on a batch that needs no database, on the caller's
 // goroutine: the writer is the one that everybody waits for.
 func (p *packer) prepare(b *state.Batch) (*request, error) {
-	r := &request{batch: b, done: make(chan outcome, 1)}
+	r := &request{batch: b, done: make(chan answer, 1)}
 	r.rows = 1 + len(b.Raws) + len(b.Derived) + len(b.Intents) + len(b.Concluded) + 3*len(b.Items) + len(b.Touches) +
 		len(b.Records) + len(b.Events) + len(b.LossWindows) + len(b.Notes)
 	if len(b.Raws) > 0 {
@@ -174,7 +175,7 @@ func (w *writer) carryOut(group []*request) {
 		return
 	}
 	for _, r := range group {
-		r.done <- outcome{r.newRecords, err}
+		r.done <- answer{r.newRecords, err}
 	}
 }
 

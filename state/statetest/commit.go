@@ -107,6 +107,7 @@ func testCommit(t *testing.T, d Driver) {
 		batch := &state.Batch{}
 		for n := range 30_000 {
 			i := b.item(address(fax, "a", n), address(fax, "a", n).String())
+			i.Settled = n%2 == 1
 			batch.Items = append(batch.Items, i)
 			batch.Events = append(batch.Events, plan.Event{At: at(0), ItemID: i.ID, Address: i.Address, Action: plan.Track})
 		}
@@ -120,5 +121,13 @@ func testCommit(t *testing.T, d Driver) {
 			n++
 		}
 		same(t, "items", n, len(batch.Items))
+		n = 0
+		for i, err := range b.Items(t.Context(), state.ItemFilter{Unsettled: true}) {
+			if err != nil || i.Address != address(fax, "a", n) {
+				t.Fatalf("unsettled item %d: %v, %v", n, i, err)
+			}
+			n += 2
+		}
+		same(t, "unsettled items", n, len(batch.Items))
 	})
 }

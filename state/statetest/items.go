@@ -187,9 +187,11 @@ func testItemFilters(t *testing.T, d Driver) {
 
 	full := b.at(ordered[1])
 	declared := all(t, b.Items(t.Context(), state.ItemFilter{Type: fax, Name: "b", Declared: true}))[0]
-	full.Seen, full.Values, full.Expectations = nil, nil, nil
-	declared.Seen, declared.Values, declared.Expectations = nil, nil, nil
-	same(t, "declared leaves out no more than it says", declared, full)
+	promised := func(i *plan.Item) plan.Item {
+		return plan.Item{ID: i.ID, Address: i.Address, Account: i.Account, Identity: i.Identity, Args: i.Args, Origin: i.Origin, Revision: i.Revision,
+			TrackedAt: i.TrackedAt, ForgottenAt: i.ForgottenAt, Outcome: i.Outcome, Settled: i.Settled}
+	}
+	same(t, "declared leaves out no more than it says", promised(declared), promised(full))
 }
 
 // at is the item that is tracked at an address.
