@@ -35,7 +35,7 @@ type receiver struct {
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	name, token, ok := callbackPath(request.URL.Path)
 	if !ok {
-		http.NotFound(w, request)
+		r.refuse(w, "unknown", http.StatusNotFound, "unknown_path")
 		return
 	}
 	a := r.account(name)
