@@ -24,13 +24,20 @@ func TestWriterSyncs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.c.close()
 	for pragma, want := range map[string]any{
 		"synchronous": int64(2), "journal_mode": "wal", "foreign_keys": int64(1), "busy_timeout": int64(5000), "fullfsync": int64(0),
 	} {
 		row, ok, err := w.c.one(&query{"pragma", "PRAGMA " + pragma})
 		if err != nil || !ok || row.row[0] != want {
 			t.Errorf("%s is %v, want %v (%v)", pragma, row.row, want, err)
+		}
+	}
+	if err := w.c.close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if !exists(path + suffix) {
+			t.Errorf("%s went with the last connection: readers, who may create nothing, cannot read", suffix)
 		}
 	}
 }
