@@ -24,16 +24,45 @@ import (
 // ItemFilter.Declared gives; the changes come in the order of addresses, a forget before
 // a track of the same address.
 func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address) bool) ([]Change, error) {
-	byIdentity := make(map[string]int32, len(desired))
-	for i := range desired {
-		byIdentity[identityKey(desired[i].Address.Type, desired[i].Account, desired[i].Identity)] = int32(i)
-	}
 	found := make([]bool, len(desired))
 	var changes []Change
+	match := func(i int, item *Item) error {
+		found[i] = true
+		change, err := compare(&desired[i], item)
+		if err == nil && change.Action != NoOp {
+			changes = append(changes, change)
+		}
+		return err
+	}
+	// Both come in the order of addresses, so that an item that stayed where it was
+	// is met in passing; only what was not goes by its identity. In another order
+	// the result is the same, and merely takes longer.
+	var others []*Item
+	next := 0
 	for item, err := range tracked {
 		if err != nil {
 			return nil, err
 		}
+		for next < len(desired) && desired[next].Address.Less(item.Address) {
+			next++
+		}
+		if next == len(desired) || desired[next].Address != item.Address || !sameIdentity(&desired[next], item) {
+			others = append(others, item)
+			continue
+		}
+		if err := match(next, item); err != nil {
+			return nil, err
+		}
+	}
+	byIdentity := make(map[string]int32)
+	if len(others) > 0 {
+		for i := range desired {
+			if !found[i] {
+				byIdentity[identityKey(desired[i].Address.Type, desired[i].Account, desired[i].Identity)] = int32(i)
+			}
+		}
+	}
+	for _, item := range others {
 		i, ok := byIdentity[identityKey(item.Address.Type, item.Account, item.Identity)]
 		if !ok {
 			if !keep(item.Address) {
@@ -41,13 +70,8 @@ func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address)
 			}
 			continue
 		}
-		found[i] = true
-		change, err := compare(&desired[i], item)
-		if err != nil {
+		if err := match(int(i), item); err != nil {
 			return nil, err
-		}
-		if change.Action != NoOp {
-			changes = append(changes, change)
 		}
 	}
 	for i := range desired {
@@ -60,7 +84,7 @@ func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address)
 		}
 		changes = append(changes, Change{Action: Track, Address: desired[i].Address, Desired: &desired[i], Fields: fields})
 	}
-	slices.SortStableFunc(changes, func(a, b Change) int {
+	order := func(a, b Change) int {
 		switch {
 		case a.Address.Less(b.Address):
 			return -1
@@ -72,7 +96,10 @@ func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address)
 			return 1
 		}
 		return 0
-	})
+	}
+	if !slices.IsSortedFunc(changes, order) {
+		slices.SortStableFunc(changes, order)
+	}
 	return changes, nil
 }
 
@@ -93,6 +120,10 @@ func compare(d *Desired, item *Item) (Change, error) {
 		change.Action, change.From = Moved, &from
 	}
 	return change, nil
+}
+
+func sameIdentity(d *Desired, item *Item) bool {
+	return d.Identity == item.Identity && d.Account == item.Account && d.Address.Type == item.Address.Type
 }
 
 func identityKey(typ, account, identity string) string {

@@ -23,6 +23,9 @@ func Fields(before, after json.RawMessage) ([]Field, error) {
 	if string(before) == string(after) {
 		return nil, nil
 	}
+	if fields, ok := quickFields(before, after); ok {
+		return fields, nil
+	}
 	b, err := decodeObject(before)
 	if err != nil {
 		return nil, fmt.Errorf("values before: %w", err)
@@ -136,6 +139,9 @@ func appendTree(b []byte, x any) []byte {
 // Merge is the canonical JSON object of both objects' attributes, b's where both
 // have one.
 func Merge(a, b json.RawMessage) (json.RawMessage, error) {
+	if merged, ok := quickMerge(a, b); ok {
+		return merged, nil
+	}
 	merged, err := decodeObject(a)
 	if err != nil {
 		return nil, err
