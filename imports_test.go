@@ -14,6 +14,7 @@ var layers = []struct {
 	folder string
 	may    []string
 }{
+	{"failpoint", nil},
 	{"plan", nil},
 	{"hclspec", []string{"plan"}},
 	{"providers", []string{"plan"}},
@@ -24,10 +25,11 @@ var layers = []struct {
 	{"providers/ucloud", []string{"plan", "providers"}},
 	{"providers/nxcloud", []string{"plan", "providers"}},
 	{"state", []string{"plan"}},
-	{"state/sqlite", []string{"plan", "state"}},
+	{"state/sqlite", []string{"failpoint", "plan", "state"}},
 	{"state/statetest", []string{"plan", "state"}},
-	{"agent", []string{"plan", "hclspec", "providers", "state"}},
+	{"agent", []string{"failpoint", "plan", "hclspec", "providers", "state"}},
 	{"cli", []string{"plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent"}},
+	{"crash", nil}, // tests of the whole program
 	{"", []string{"cli", "providers", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
 }
 

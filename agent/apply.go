@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
 )
@@ -280,8 +281,10 @@ func (c *recorder) recordResults(ctx context.Context, outputs []plan.Output, che
 	if checks == nil {
 		checks = []plan.Check{}
 	}
+	failpoint.Hit(failpoint.ResultsBegin)
 	if err := c.store.Commit(ctx, &state.Batch{Outputs: &stored, Checks: &checks}); err != nil {
 		return fmt.Errorf("record outputs and checks: %w", err)
 	}
+	failpoint.Hit(failpoint.ResultsEnd)
 	return nil
 }

@@ -2,9 +2,13 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
 )
@@ -19,6 +23,7 @@ func (c *recorder) declare(ctx context.Context, changes []plan.Change, progress 
 	defer c.mu.Unlock()
 	c.epoch++
 	now := c.now()
+	failpoint.Hit(failpoint.DeclareBegin)
 	batch := &state.Batch{}
 	var tracks []plan.Change
 	for i := range changes {
@@ -33,26 +38,36 @@ func (c *recorder) declare(ctx context.Context, changes []plan.Change, progress 
 	if err := c.commitDeclared(ctx, batch); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.DeclareChanged)
 	forgotten, err := c.forgotten(ctx, tracks)
 	if err != nil {
 		return err
 	}
 	fresh := make(map[string]plan.Derived)
+	// While one batch is written the next is made.
+	var written errgroup.Group
 	for done := 0; done < len(tracks); {
 		batch := &state.Batch{}
 		for ; done < len(tracks) && len(batch.Items) < chunk; done++ {
 			if err := c.track(ctx, batch, tracks[done].Desired, forgotten, fresh, now); err != nil {
-				return err
+				return errors.Join(err, written.Wait())
 			}
 		}
-		if err := c.commitDeclared(ctx, batch); err != nil {
+		if err := written.Wait(); err != nil {
 			return err
 		}
-		if progress != nil {
-			progress(int64(done), int64(len(tracks)))
-		}
+		upTo := int64(done)
+		written.Go(func() error {
+			if err := c.commitDeclared(ctx, batch); err != nil {
+				return err
+			}
+			if progress != nil {
+				progress(upTo, int64(len(tracks)))
+			}
+			return nil
+		})
 	}
-	return nil
+	return written.Wait()
 }
 
 func (c *recorder) commitDeclared(ctx context.Context, batch *state.Batch) error {

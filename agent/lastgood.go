@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/waybill-dev/waybill/failpoint"
 )
 
 // LastGoodSuffix makes the name of the directory in which the last good
@@ -38,6 +40,7 @@ func (l lastGood) keep(configDir string, files []string) error {
 	m := manifest{Copy: rand.Text(), Outside: make(map[string]string)}
 	base := filepath.Join(l.dir, m.Copy)
 	for i, name := range files {
+		failpoint.Hit(failpoint.KeepBegin)
 		content, err := os.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // looked for and not there
@@ -61,6 +64,7 @@ func (l lastGood) keep(configDir string, files []string) error {
 	if err := os.MkdirAll(filepath.Join(base, "config"), 0o700); err != nil {
 		return fmt.Errorf("make last-good directory: %w", err)
 	}
+	failpoint.Hit(failpoint.KeepCopied)
 	content, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encode last-good manifest: %w", err)
@@ -68,6 +72,7 @@ func (l lastGood) keep(configDir string, files []string) error {
 	if err := writeDurably(filepath.Join(l.dir, "manifest.json"), content); err != nil {
 		return fmt.Errorf("write last-good manifest: %w", err)
 	}
+	failpoint.Hit(failpoint.KeepManifest)
 	return l.tidy(m.Copy)
 }
 

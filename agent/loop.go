@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
@@ -124,6 +125,7 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	a.running.Go(func() { a.foldLoop(work) })
 	err = a.loop(ctx, served)
 
+	failpoint.Hit(failpoint.ShutdownBegin)
 	a.log.Info("stopping: what is in flight finishes")
 	longest := 5 * time.Second
 	for _, q := range a.allQueues() {
@@ -136,8 +138,10 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	stopWork()
 	listeners.shutdown(longest)
 	a.waitFor(longest + 4*time.Second)
+	failpoint.Hit(failpoint.ShutdownIdle)
 	ending := context.WithoutCancel(ctx)
 	err = errors.Join(err, a.rec.foldAll(ending), a.heartbeat(ending))
+	failpoint.Hit(failpoint.ShutdownEnd)
 	if err == nil {
 		a.log.Info("stopped")
 	}
@@ -352,12 +356,14 @@ const noteAlive = "receiver_alive_at"
 const outageAfter = time.Hour
 
 func (a *Agent) heartbeat(ctx context.Context) error {
+	failpoint.Hit(failpoint.HeartbeatBegin)
 	now := a.runner.Now()
 	err := a.store.Commit(ctx, &state.Batch{Notes: map[string]string{noteAlive: plan.FormatTime(now)}})
 	if err != nil {
 		a.stored.Store(0)
 		return fmt.Errorf("record that the receiver is alive: %w", err)
 	}
+	failpoint.Hit(failpoint.HeartbeatEnd)
 	a.stored.Store(now.UnixNano())
 	return nil
 }

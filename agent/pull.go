@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
@@ -47,9 +48,13 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 		ID: rand.Text(), ItemID: item.ID, Address: item.Address, Account: item.Account,
 		Limit: int(limit), StartedAt: c.now(),
 	}
-	if err := c.store.Commit(ctx, &state.Batch{Intents: []state.Intent{intent}}); err != nil {
-		return pulled{}, fmt.Errorf("record the intent to pull %s: %w", item.Address, err)
+	failpoint.Hit(failpoint.PullBegin)
+	if !failpoint.Weakened(failpoint.Intent) {
+		if err := c.store.Commit(ctx, &state.Batch{Intents: []state.Intent{intent}}); err != nil {
+			return pulled{}, fmt.Errorf("record the intent to pull %s: %w", item.Address, err)
+		}
 	}
+	failpoint.Hit(failpoint.PullIntended)
 	// From here on nothing is cut off: the vendor may be deleting.
 	ctx = context.WithoutCancel(ctx)
 	started := c.now()
@@ -58,6 +63,7 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 		answer.At = c.now()
 	}
 	c.metrics.pull(a, vendorErr, c.now().Sub(started))
+	failpoint.Hit(failpoint.PullAnswered)
 	if vendorErr != nil && len(answer.Body) == 0 && answer.Status == 0 {
 		return pulled{err: vendorErr}, c.concludeEmpty(ctx, intent, answer, vendorErr)
 	}
@@ -68,7 +74,10 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 	if err := c.land(ctx, intent, raw); err != nil {
 		return pulled{}, err
 	}
-	return c.derivePull(ctx, &raw, &intent, answer.RetryAfter)
+	failpoint.Hit(failpoint.PullLanded)
+	page, err := c.derivePull(ctx, &raw, &intent, answer.RetryAfter)
+	failpoint.Hit(failpoint.PullDerived)
+	return page, err
 }
 
 // concludeEmpty ends a pull that brought nothing at all: a loss window when the
@@ -83,7 +92,10 @@ func (c *recorder) concludeEmpty(ctx context.Context, intent state.Intent, answe
 		}
 	}
 	wait := providerRetryAfter(vendorErr)
-	return c.concludePull(ctx, intent, answer.At, &state.Batch{}, providers.Page{Err: vendorErr}, window, wait)
+	failpoint.Hit(failpoint.PullNothing)
+	err := c.concludePull(ctx, intent, answer.At, &state.Batch{}, providers.Page{Err: vendorErr}, window, wait)
+	failpoint.Hit(failpoint.PullConcluded)
+	return err
 }
 
 // derivePull makes records of a landed answer, and ends its intent.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
@@ -62,6 +63,11 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		r.refuse(w, name, http.StatusBadRequest, "cut_off")
 		return
 	}
+	if failpoint.Weakened(failpoint.AnswerFirst) {
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+	}
+	failpoint.Hit(failpoint.CallbackRead)
 	result, err := r.agent.rec.receive(request.Context(), a, body)
 	if err != nil {
 		r.agent.log.Error("a callback cannot be stored; the vendor is asked to try again", "account", name, "error", err)
@@ -69,7 +75,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	r.agent.metrics.callback(name, result)
+	failpoint.Hit(failpoint.CallbackStored)
 	w.WriteHeader(http.StatusOK)
+	failpoint.Hit(failpoint.CallbackSent)
 }
 
 // account finds the account that callbacks of that name are for.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
@@ -95,6 +96,7 @@ func (c *recorder) read(ctx context.Context, item *plan.Item, epoch int64, a *ac
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.ReadBegin)
 	started := c.now()
 	r := poll(ctx, t, a, item, c.now)
 	c.metrics.read(a, r, c.now().Sub(started))
@@ -151,9 +153,11 @@ func (c *recorder) recordReading(ctx context.Context, t *plan.Type, item *plan.I
 		}
 		batch.Items = []state.ItemWrite{{Item: next}}
 	}
+	failpoint.Hit(failpoint.ReadAnswered)
 	if err := c.store.Commit(ctx, batch); err != nil {
 		return fmt.Errorf("record reading of %s: %w", item.Address, err)
 	}
+	failpoint.Hit(failpoint.ReadRecorded)
 	c.tell(&next, fields)
 	return nil
 }
@@ -223,9 +227,11 @@ func (c *recorder) fold(ctx context.Context, id int64) error {
 	if len(fields) == 0 && !judged && write.FoldedTo == 0 && write.Due.Equal(item.Due) {
 		return nil
 	}
+	failpoint.Hit(failpoint.FoldBegin)
 	if err := c.store.Commit(ctx, batch); err != nil {
 		return fmt.Errorf("record %s: %w", item.Address, err)
 	}
+	failpoint.Hit(failpoint.FoldRecorded)
 	c.tell(&batch.Items[0].Item, fields)
 	return nil
 }

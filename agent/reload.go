@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
@@ -64,6 +65,7 @@ func (a *Agent) takeFirst(ctx context.Context) error {
 // reloaded loads the directory again and takes it, or leaves the last good
 // configuration running and says why.
 func (a *Agent) reloaded(ctx context.Context, why string) error {
+	failpoint.Hit(failpoint.ReloadBegin)
 	a.watched.mark(nil)
 	config, diags := a.opts.Load("", nil)
 	if err := a.take(ctx, config, diags, nil); err != nil {

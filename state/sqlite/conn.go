@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/waybill-dev/waybill/failpoint"
 )
 
 // query is a statement with its name. Queries are package-level constants in
@@ -49,9 +51,13 @@ const busyTimeout = 5 * time.Second
 func dsn(path string, m mode) string {
 	name := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 	common := fmt.Sprintf("&_busy_timeout=%d&_foreign_keys=on&_mutex=no&_stmt_cache_size=128", busyTimeout.Milliseconds())
+	synchronous := "FULL"
+	if failpoint.Weakened(failpoint.Synchronous) {
+		synchronous = "NORMAL"
+	}
 	switch m {
 	case writing:
-		return name + "?mode=rw&_journal_mode=WAL&_synchronous=FULL&_cache_size=-65536" + common
+		return name + "?mode=rw&_journal_mode=WAL&_synchronous=" + synchronous + "&_cache_size=-65536" + common
 	case immutable:
 		return name + "?mode=ro&immutable=1" + common
 	}
@@ -61,7 +67,7 @@ func dsn(path string, m mode) string {
 // connect opens a connection; the file must exist.
 func connect(path string, m mode, fault func(string) error) (*conn, error) {
 	if fault == nil {
-		fault = func(string) error { return nil }
+		fault = scripted
 	}
 	if err := fault("open"); err != nil {
 		return nil, explain(path, "open", err)
@@ -71,6 +77,15 @@ func connect(path string, m mode, fault func(string) error) (*conn, error) {
 		return nil, explain(path, "open", err)
 	}
 	return &conn{db: opened.(*sqlite3.SQLiteConn), path: path, fault: fault, stmts: make(map[*query]*stmt)}, nil
+}
+
+// scripted is the fault that a test asks for by the environment: a disk without
+// room. In an ordinary build there is none.
+func scripted(op string) error {
+	if failpoint.Fails(op) {
+		return sqlite3.Error{Code: sqlite3.ErrFull}
+	}
+	return nil
 }
 
 // checkpointPages is how many pages of 4096 bytes the write-ahead log gathers

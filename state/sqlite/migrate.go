@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/state"
 )
 
@@ -64,16 +65,19 @@ func (c *conn) migrate() error {
 		}
 		op := "migration " + names[version]
 		script := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;", text, applicationID, version+1)
+		failpoint.Hit(failpoint.MigrateBegin)
 		if err = c.script(op, script); err == nil {
 			err = c.exec(insertMeta, newLineage())
 		}
 		if err == nil {
+			failpoint.Hit(failpoint.MigrateWritten)
 			err = c.script(op, "COMMIT")
 		}
 		if err != nil {
 			c.db.Exec("ROLLBACK", nil) // there may be nothing to roll back
 			return err
 		}
+		failpoint.Hit(failpoint.MigrateCommitted)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/state"
 )
 
@@ -71,6 +72,7 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.OpenCreated)
 	w, err := openWriter(path, opts.Fault)
 	if err != nil {
 		return nil, err

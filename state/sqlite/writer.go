@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/state"
 )
 
@@ -218,9 +219,11 @@ func (w *writer) transact(group []*request) (err error) {
 			return err
 		}
 	}
+	failpoint.Hit(failpoint.CommitBegin)
 	if err := w.c.exec(commit); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.CommitEnd)
 	clear(w.marks)
 	w.serial = 0
 	if len(w.subjects) > maxSubjects {
@@ -232,7 +235,10 @@ func (w *writer) transact(group []*request) (err error) {
 // settle moves what the write-ahead log holds into the database before it is
 // closed, as far as readers let it: the file alone is the state then.
 func (w *writer) settle() error {
-	return errors.Join(w.c.script("busy timeout", "PRAGMA busy_timeout = 0"), w.c.script("checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)"))
+	failpoint.Hit(failpoint.CheckpointBegin)
+	err := errors.Join(w.c.script("busy timeout", "PRAGMA busy_timeout = 0"), w.c.script("checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)"))
+	failpoint.Hit(failpoint.CheckpointFinished)
+	return err
 }
 
 // apply carries out one batch in the order of its fields.
