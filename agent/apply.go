@@ -39,7 +39,8 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 		return p.result, diags, err
 	}
 	if p.waves == 1 {
-		if err := p.carryOutWave(ctx, c); err != nil {
+		// Nobody else writes, so what was shown is what is to be declared.
+		if err := p.carryOutWave(ctx, c, shown.Plan.Changes); err != nil {
 			return p.result, diags, err
 		}
 	} else {
@@ -50,7 +51,11 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 				return p.result, diags, nil
 			}
 			// After the last wave once more: what no block declares is forgotten then.
-			if err := p.carryOutWave(ctx, c); err != nil {
+			changes, err := p.ev.diff(ctx, nil)
+			if err != nil {
+				return p.result, diags, fmt.Errorf("compare with the state: %w", err)
+			}
+			if err := p.carryOutWave(ctx, c, changes); err != nil {
 				return p.result, diags, err
 			}
 			if wave == nil {
@@ -63,13 +68,9 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 }
 
 // carryOutWave declares what was evaluated so far, then reads, pulls and derives.
-func (p *pass) carryOutWave(ctx context.Context, c *recorder) error {
-	changes, err := p.ev.diff(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("compare with the state: %w", err)
-	}
+func (p *pass) carryOutWave(ctx context.Context, c *recorder, changes []plan.Change) error {
 	c.eval = p.ev.hcl
-	err = c.declare(ctx, changes, func(done, total int64) { p.runner.progress("tracking", done, total) })
+	err := c.declare(ctx, changes, func(done, total int64) { p.runner.progress("tracking", done, total) })
 	if err != nil {
 		return err
 	}
@@ -234,15 +235,13 @@ func drains(c catalog, item *plan.Item) bool {
 
 // finishApply evaluates and records outputs and checks, and gathers what stands.
 func (p *pass) finishApply(ctx context.Context, c *recorder) (hcl.Diagnostics, error) {
-	changes, drift := p.result.Plan.Changes, p.result.Plan.Drift
-	pulls, reads := p.result.Pulls, p.result.Reads
 	// One more call after the last wave: what was seen before is seen anew.
 	if _, diags := p.ev.next(ctx); diags.HasErrors() {
 		return diags, nil
 	}
-	diags, err := p.conclude(ctx)
-	p.result.Plan.Changes, p.result.Plan.Drift = changes, mergeDrift(drift)
-	p.result.Pulls, p.result.Reads = pulls, reads
+	clear(p.ev.seen.overlay) // what was found is recorded by now, or is not to be
+	diags, err := p.assess(ctx)
+	p.result.Plan.Drift = mergeDrift(p.result.Plan.Drift)
 	if err != nil {
 		return diags, err
 	}

@@ -132,24 +132,29 @@ func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
 	if p.reader == nil {
 		return nil
 	}
-	wanted := make(map[string]*plan.Desired, len(wave.Desired))
-	types := make(map[string]bool)
-	for i := range wave.Desired {
-		d := &wave.Desired[i]
-		wanted[identityOf(d.Address.Type, d.Account, d.Identity)] = d
-		types[d.Address.Type] = true
+	types := make(map[string][]plan.Desired) // stretches of the wave, which is in the order of addresses
+	for rest := wave.Desired; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].Address.Type == rest[0].Address.Type {
+			n++
+		}
+		types[rest[0].Address.Type], rest = rest[:n], rest[n:]
 	}
 	now := p.runner.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.parallelism())
 	var done int64
-	for typ := range types {
+	for typ, desired := range types {
 		t, err := p.catalog.typeOf(typ)
 		if err != nil {
 			return err
 		}
 		if t.Kind == plan.Policy || (t.Kind == plan.Polled && !p.opts.Refresh && !t.ClockDriven) {
 			continue // the first never drifts; of the second, conclude finds what gave up
+		}
+		wanted := make(map[string]*plan.Desired, len(desired))
+		for i := range desired {
+			wanted[identityOf(typ, desired[i].Account, desired[i].Identity)] = &desired[i]
 		}
 		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: typ, Unsettled: true}) {
 			if err != nil {
@@ -276,16 +281,17 @@ func (p *pass) readable(item *plan.Item, now time.Time) bool {
 
 // survey counts what an apply would read and pull.
 func (p *pass) survey(ctx context.Context) error {
+	if !p.opts.Refresh {
+		return nil
+	}
 	now := p.runner.Now()
-	tracked := make(map[string]*plan.Item)
-	if p.opts.Refresh {
-		for item, err := range p.reader.Items(ctx, state.ItemFilter{}) {
-			if err != nil {
-				return fmt.Errorf("read the state: %w", err)
-			}
-			if item.Settled || !p.readable(item, now) {
-				tracked[identityOf(item.Address.Type, item.Account, item.Identity)] = nil
-			}
+	waiting := make(map[string]bool)
+	for item, err := range p.reader.Items(ctx, state.ItemFilter{}) {
+		if err != nil {
+			return fmt.Errorf("read the state: %w", err)
+		}
+		if item.Settled || !p.readable(item, now) {
+			waiting[identityOf(item.Address.Type, item.Account, item.Identity)] = true
 		}
 	}
 	for i := range p.ev.desired {
@@ -298,12 +304,12 @@ func (p *pass) survey(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("arguments of %s: %w", d.Address, err)
 		}
-		if a, ok := p.accounts[d.Account]; !p.opts.Refresh || settings.Suspend || !ok || a.Suspend {
+		if a, ok := p.accounts[d.Account]; settings.Suspend || !ok || a.Suspend {
 			continue
 		}
 		switch t.Kind {
 		case plan.Polled:
-			if _, waits := tracked[identityOf(t.Name, d.Account, d.Identity)]; !waits {
+			if !waiting[identityOf(t.Name, d.Account, d.Identity)] {
 				p.result.Reads++
 			}
 		case plan.Policy:
@@ -315,7 +321,7 @@ func (p *pass) survey(ctx context.Context) error {
 	return nil
 }
 
-// conclude diffs, evaluates outputs and checks, and puts the result in order.
+// conclude diffs, then assesses.
 func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
 	var gaveUp []int64
 	now := p.runner.Now()
@@ -335,8 +341,14 @@ func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
 		return nil, err
 	}
 	diags := p.ev.forgets(changes)
-	outputs, more := p.ev.hcl.Outputs(ctx)
-	diags = diags.Extend(more)
+	more, err := p.assess(ctx)
+	return diags.Extend(more), err
+}
+
+// assess evaluates outputs and checks and judges expectations, as things stand now.
+func (p *pass) assess(ctx context.Context) (hcl.Diagnostics, error) {
+	outputs, diags := p.ev.hcl.Outputs(ctx)
+	var err error
 	var before []state.StoredOutput
 	if p.reader != nil {
 		if before, err = p.reader.Outputs(ctx); err != nil {
