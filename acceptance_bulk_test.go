@@ -157,7 +157,7 @@ func compareAccounts(t *testing.T, s *site, account sandbox.Account, limit int) 
 // checkBulk holds the items against what was declared about the sends and batches.
 func checkBulk(t *testing.T, s *site) {
 	t.Helper()
-	number := func(s string) json.Number { return json.Number(s) }
+	number := jsonNumber
 	none := map[string]any{}
 	for address, want := range map[string]map[string]any{
 		`ucloud_usms_message.send["good"]`: {

@@ -293,6 +293,9 @@ func freeAddress(t *testing.T) string {
 // environment that leads there: every credential, and the endpoints as variables.
 func vendors(t *testing.T, o sandbox.Options) (*sandbox.Server, map[string]string) {
 	t.Helper()
+	if _, err := build(); err != nil { // before the vendors' clock begins to run
+		t.Fatal(err)
+	}
 	if o.Speed == (sandbox.Speed{}) {
 		o.Speed = sandbox.Speed{Earliest: time.Millisecond, Latest: 2 * time.Millisecond}
 	}
@@ -358,3 +361,6 @@ provider "nxcloud" {
   }
 }
 `
+
+// jsonNumber is a number as JSON writes it.
+func jsonNumber(s string) json.Number { return json.Number(s) }

@@ -61,8 +61,10 @@ func newMetrics(version string) *metrics {
 }
 
 // seed makes the series of a provider exist from the start, so that rates and
-// alerts see their first increase.
+// alerts see their first increase. Loss windows that the start itself recorded are
+// among the counts already.
 func (m *metrics) seed(accounts map[string]*account, counts state.Counts) {
+	m.lossWindows.Reset()
 	for name, a := range accounts {
 		switch {
 		case a.Poller != nil:
