@@ -1,134 +1,17 @@
 package agent
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"time"
 
+	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 )
-
-// spill keeps what a pull brought when the database cannot be written: one
-// fsynced file an answer, in a 0700 directory beside the state.
-type spill struct{ dir string }
-
-// spilled is the first line of a spill file; the answer's bytes follow it.
-type spilled struct {
-	Intent   state.Intent `json:"intent"`
-	Address  string       `json:"address"`
-	Account  string       `json:"account"`
-	ItemID   int64        `json:"item_id"`
-	At       time.Time    `json:"at"`
-	Status   int          `json:"status"`
-	Complete bool         `json:"complete"`
-	Size     int          `json:"size"`
-}
-
-// spillDir is where a state's spill files are.
-func spillDir(statePath string) string { return statePath + ".spill" }
-
-// write makes an answer durable in a file of its own.
-func (s spill) write(intent state.Intent, raw state.Raw) error {
-	if s.dir == "" {
-		return errors.New("no spill directory")
-	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return fmt.Errorf("make spill directory: %w", err)
-	}
-	header, err := json.Marshal(spilled{
-		Intent: intent, Address: intent.Address.String(), Account: raw.Account, ItemID: raw.ItemID,
-		At: raw.At, Status: raw.Status, Complete: raw.Complete, Size: len(raw.Body),
-	})
-	if err != nil {
-		return fmt.Errorf("encode spill header: %w", err)
-	}
-	name := filepath.Join(s.dir, intent.ID+".answer")
-	if err := writeDurably(name, slices.Concat(header, []byte("\n"), raw.Body)); err != nil {
-		return fmt.Errorf("write spill file: %w", err)
-	}
-	return nil
-}
-
-// writeDurably writes a file whole or not at all: to a temporary name, fsync,
-// rename, fsync of the directory.
-func writeDurably(name string, content []byte) error {
-	f, err := os.OpenFile(name+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return errors.Join(err, os.Remove(name+".tmp"))
-	}
-	if err := os.Rename(name+".tmp", name); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// files are the spill files, oldest name first.
-func (s spill) files() ([]string, error) {
-	if s.dir == "" {
-		return nil, nil
-	}
-	entries, err := os.ReadDir(s.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read spill directory: %w", err)
-	}
-	var names []string
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) == ".answer" {
-			names = append(names, filepath.Join(s.dir, e.Name()))
-		}
-	}
-	return names, nil
-}
-
-func readSpill(name string) (spilled, []byte, error) {
-	content, err := os.ReadFile(name)
-	if err != nil {
-		return spilled{}, nil, fmt.Errorf("read spill file: %w", err)
-	}
-	reader := bufio.NewReader(bytes.NewReader(content))
-	line, err := reader.ReadBytes('\n')
-	if err != nil {
-		return spilled{}, nil, fmt.Errorf("spill file %s has no header: %w", name, err)
-	}
-	var h spilled
-	if err := json.Unmarshal(line, &h); err != nil {
-		return spilled{}, nil, fmt.Errorf("spill file %s: %w", name, err)
-	}
-	body, err := io.ReadAll(reader)
-	if err != nil {
-		return spilled{}, nil, fmt.Errorf("read spill file: %w", err)
-	}
-	if h.Intent.Address, err = plan.ParseAddress(h.Address); err != nil {
-		return spilled{}, nil, fmt.Errorf("spill file %s: %w", name, err)
-	}
-	return h, body, nil
-}
 
 // land makes an answer durable: in the state, else in a spill file, else it is
 // tried again until one of them takes it. The answer exists nowhere else.
@@ -140,7 +23,6 @@ func (c *recorder) land(ctx context.Context, intent state.Intent, raw state.Raw)
 		}
 		spillErr := c.spill.write(intent, raw)
 		if spillErr == nil {
-			c.backlog.Store(true)
 			return fmt.Errorf("the state cannot be written; what %s brought is safe in %s and is taken in when it can: %w", intent.Address, c.spill.dir, err)
 		}
 		c.log.Error("what was pulled can be written nowhere; trying again: free some disk space now",
@@ -168,18 +50,56 @@ func (c *recorder) takeIn(ctx context.Context) error {
 
 var errPulling = errors.New("another pull is under way")
 
+// verdict is how a pull ended of which the state could not be told.
+type verdict struct {
+	answer providers.Answer
+	err    error
+}
+
+// begun are the pulls that were begun and not concluded.
+type begun []state.Intent
+
+// of takes the intent of a landed answer out: the policy's last one before it.
+// One policy makes one pull at a time; where there are several, a process died
+// over each but the last.
+func (b *begun) of(raw *state.Raw) state.Intent {
+	found := -1
+	for i, intent := range *b {
+		if intent.ItemID == raw.ItemID && (found < 0 || !intent.StartedAt.After(raw.At)) {
+			found = i // they are in the order in which they began
+		}
+	}
+	if found < 0 {
+		return state.Intent{ItemID: raw.ItemID, Account: raw.Account, StartedAt: raw.At}
+	}
+	return b.take(found)
+}
+
+// named takes an intent out by its identifier.
+func (b *begun) named(id string) (state.Intent, bool) {
+	for i, intent := range *b {
+		if intent.ID == id {
+			return b.take(i), true
+		}
+	}
+	return state.Intent{}, false
+}
+
+func (b *begun) take(i int) state.Intent {
+	intent := (*b)[i]
+	*b = append((*b)[:i:i], (*b)[i+1:]...)
+	return intent
+}
+
 // finish does what an earlier process, or an earlier failure, left half done:
-// spill files in, landed answers derived, and a loss window for every pull
+// landed answers derived, spill files in, and a loss window for every pull
 // that was begun and of which nothing arrived. The caller holds pulling.
 func (c *recorder) finish(ctx context.Context) error {
 	intents, err := c.store.OpenIntents(ctx)
 	if err != nil {
 		return fmt.Errorf("read open pulls: %w", err)
 	}
-	open := make(map[int64]state.Intent, len(intents)) // one policy makes one pull at a time
-	for _, intent := range intents {
-		open[intent.ItemID] = intent
-	}
+	open := begun(intents)
 	var landed []*state.Raw
 	for raw, err := range c.store.Underived(ctx) {
 		if err != nil {
@@ -188,50 +108,75 @@ func (c *recorder) finish(ctx context.Context) error {
 		landed = append(landed, raw)
 	}
 	for _, raw := range landed {
-		intent, ok := open[raw.ItemID]
-		if !ok {
-			intent = state.Intent{ItemID: raw.ItemID, Account: raw.Account, StartedAt: raw.At}
-		}
+		failpoint.Hit(failpoint.FinishLanded)
+		intent := open.of(raw)
 		if _, err := c.derivePull(ctx, raw, &intent, 0); err != nil {
 			return err
 		}
-		delete(open, raw.ItemID)
 	}
 	names, err := c.spill.files()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		h, body, err := readSpill(name)
-		if err != nil {
+		if err := c.takeInFile(ctx, name, &open); err != nil {
 			return err
-		}
-		if intent, ok := open[h.ItemID]; ok && intent.ID == h.Intent.ID {
-			raw := state.Raw{
-				ID: c.store.NewRawID(), Kind: state.RawPull, Account: h.Account, ItemID: h.ItemID,
-				At: h.At, Status: h.Status, Complete: h.Complete, Body: body,
-			}
-			if err := c.store.Commit(ctx, &state.Batch{Raws: []state.Raw{raw}}); err != nil {
-				return fmt.Errorf("take in spill file %s: %w", name, err)
-			}
-			if _, err := c.derivePull(ctx, &raw, &intent, 0); err != nil {
-				return err
-			}
-			delete(open, h.ItemID)
-			c.log.Info("took in a spill file", "address", intent.Address.String(), "bytes", len(body))
-		}
-		// An intent that is over was taken in before, and only the removal was missed.
-		if err := os.Remove(name); err != nil {
-			return fmt.Errorf("remove spill file: %w", err)
 		}
 	}
 	for _, intent := range open {
-		if err := c.concludeLost(ctx, intent); err != nil {
+		if err := c.concludeOpen(ctx, intent); err != nil {
 			return err
 		}
 	}
+	c.verdicts.Clear()
 	c.backlog.Store(false)
 	return nil
+}
+
+// takeInFile brings one spill file into the state and removes it.
+func (c *recorder) takeInFile(ctx context.Context, name string, open *begun) error {
+	told, raw, err := readSpill(name)
+	if errors.Is(err, errDamaged) {
+		c.log.Error("a spill file is damaged; it is set aside, and a loss window tells of its pull", "file", name+damagedExt)
+		if err := os.Rename(name, name+damagedExt); err != nil {
+			return fmt.Errorf("set damaged spill file aside: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// The pull of one whose intent is over was taken in before; only the removal
+	// was missed.
+	if intent, ok := open.named(told.ID); ok {
+		failpoint.Hit(failpoint.FinishSpill)
+		raw.ID = c.store.NewRawID()
+		if err := c.store.Commit(ctx, &state.Batch{Raws: []state.Raw{raw}}); err != nil {
+			return fmt.Errorf("take in spill file %s: %w", name, err)
+		}
+		failpoint.Hit(failpoint.FinishStored)
+		if _, err := c.derivePull(ctx, &raw, &intent, 0); err != nil {
+			return err
+		}
+		failpoint.Hit(failpoint.FinishDerived)
+		c.log.Info("took in a spill file", "address", intent.Address.String(), "bytes", len(raw.Body))
+	}
+	if err := os.Remove(name); err != nil {
+		return fmt.Errorf("remove spill file: %w", err)
+	}
+	failpoint.Hit(failpoint.FinishRemoved)
+	return nil
+}
+
+// concludeOpen ends a pull of which no answer is anywhere: as this process knows
+// that it ended, else with a loss window.
+func (c *recorder) concludeOpen(ctx context.Context, intent state.Intent) error {
+	known, ok := c.verdicts.Load(intent.ID)
+	if !ok {
+		return c.concludeLost(ctx, intent)
+	}
+	v := known.(verdict)
+	return c.concludeEmpty(ctx, intent, v.answer, v.err)
 }
 
 // concludeLost records the loss window of a pull that was begun by a process that
@@ -262,9 +207,11 @@ func (c *recorder) concludeLost(ctx context.Context, intent state.Intent) error 
 		batch.Items = []state.ItemWrite{{Item: *item}}
 		batch.Events = []plan.Event{{At: now, ItemID: item.ID, Address: item.Address, Action: plan.Observe, Revision: c.revision, Changes: fields}}
 	}
+	failpoint.Hit(failpoint.FinishLost)
 	if err := c.store.Commit(ctx, batch); err != nil {
 		return fmt.Errorf("record the loss window of %s: %w", intent.Address, err)
 	}
+	failpoint.Hit(failpoint.FinishRecorded)
 	c.metrics.losses(batch.LossWindows)
 	c.log.Error("records may have been lost", "address", intent.Address.String(), "cause", window.Cause, "bound", window.Bound, "detail", window.Detail)
 	return nil

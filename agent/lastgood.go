@@ -31,7 +31,7 @@ type manifest struct {
 
 // keep copies the files that a configuration read.
 func (l lastGood) keep(configDir string, files []string) error {
-	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+	if err := makeDurableDir(l.dir); err != nil {
 		return fmt.Errorf("make last-good directory: %w", err)
 	}
 	if err := os.Chmod(l.dir, 0o700); err != nil { // it may be older than this program
@@ -54,14 +54,14 @@ func (l lastGood) keep(configDir string, files []string) error {
 			m.Outside[name] = target
 		}
 		target = filepath.Join(base, target)
-		if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		if err := makeDurableDir(filepath.Dir(target)); err != nil {
 			return fmt.Errorf("keep %s: %w", name, err)
 		}
 		if err := writeDurably(target, content); err != nil {
 			return fmt.Errorf("keep %s: %w", name, err)
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(base, "config"), 0o700); err != nil {
+	if err := makeDurableDir(filepath.Join(base, "config")); err != nil {
 		return fmt.Errorf("make last-good directory: %w", err)
 	}
 	failpoint.Hit(failpoint.KeepCopied)

@@ -114,8 +114,14 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	if a.opts.Listening != nil {
 		a.opts.Listening(listeners.adminAddr(), listeners.receiverAddr())
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	if err := a.start(ctx); err != nil {
-		return err
+		if ctx.Err() == nil {
+			return err
+		}
+		a.log.Info("stopped before the declaration was recorded; the next start goes on from there", "at", err)
+		return nil
 	}
 	served := listeners.serve(a)
 	a.log.Info("the agent runs", "admin", listeners.adminAddr().String(), "receiver", listeners.receiverAddr().String())
@@ -136,6 +142,7 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	last := time.AfterFunc(longest+4*time.Second, func() { close(abandon) })
 	defer last.Stop()
 	stopWork()
+	end() // the queues too, when it was not the signal that ended the loop
 	listeners.shutdown(longest)
 	a.waitFor(longest + 4*time.Second)
 	failpoint.Hit(failpoint.ShutdownIdle)

@@ -48,24 +48,43 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 		ID: rand.Text(), ItemID: item.ID, Address: item.Address, Account: item.Account,
 		Limit: int(limit), StartedAt: c.now(),
 	}
+	if err := ctx.Err(); err != nil {
+		return pulled{}, err
+	}
+	// From here on nothing is cut off: an intent that is written and not waited for
+	// would tell of a loss that never was, and later the vendor may be deleting.
+	ctx = context.WithoutCancel(ctx)
+	page, err := c.pullOnce(ctx, item, a, intent)
+	if err != nil {
+		c.backlog.Store(true)
+	}
+	return page, err
+}
+
+// pullOnce makes the one request of an intent.
+func (c *recorder) pullOnce(ctx context.Context, item *plan.Item, a *account, intent state.Intent) (pulled, error) {
 	failpoint.Hit(failpoint.PullBegin)
 	if !failpoint.Weakened(failpoint.Intent) {
 		if err := c.store.Commit(ctx, &state.Batch{Intents: []state.Intent{intent}}); err != nil {
+			// Whatever became of it: no request was made.
+			c.verdicts.Store(intent.ID, verdict{providers.Answer{At: intent.StartedAt}, err})
 			return pulled{}, fmt.Errorf("record the intent to pull %s: %w", item.Address, err)
 		}
 	}
 	failpoint.Hit(failpoint.PullIntended)
-	// From here on nothing is cut off: the vendor may be deleting.
-	ctx = context.WithoutCancel(ctx)
 	started := c.now()
-	answer, vendorErr := a.Puller.Pull(ctx, providers.PullRequest{Project: item.Identity, Limit: int(limit)})
+	answer, vendorErr := a.Puller.Pull(ctx, providers.PullRequest{Project: item.Identity, Limit: intent.Limit})
 	if answer.At.IsZero() {
 		answer.At = c.now()
 	}
 	c.metrics.pull(a, vendorErr, c.now().Sub(started))
 	failpoint.Hit(failpoint.PullAnswered)
 	if vendorErr != nil && len(answer.Body) == 0 && answer.Status == 0 {
-		return pulled{err: vendorErr}, c.concludeEmpty(ctx, intent, answer, vendorErr)
+		err := c.concludeEmpty(ctx, intent, answer, vendorErr)
+		if err != nil {
+			c.verdicts.Store(intent.ID, verdict{answer, vendorErr})
+		}
+		return pulled{err: vendorErr}, err
 	}
 	raw := state.Raw{
 		ID: c.store.NewRawID(), Kind: state.RawPull, Account: item.Account, ItemID: item.ID,
@@ -176,7 +195,6 @@ func (c *recorder) concludePull(ctx context.Context, intent state.Intent, at tim
 		batch.LossWindows = []plan.LossWindow{*window}
 	}
 	if err := c.store.Commit(ctx, batch); err != nil {
-		c.backlog.Store(true)
 		return fmt.Errorf("record the pull of %s: %w", intent.Address, err)
 	}
 	c.metrics.losses(batch.LossWindows)

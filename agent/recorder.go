@@ -48,6 +48,9 @@ type recorder struct {
 	pulling sync.RWMutex
 	// backlog says that there may be answers that are not in the state, or not derived.
 	backlog atomic.Bool
+	// verdicts are, by intent, the ends of pulls that brought nothing and of which the
+	// state could not be told: only this process knows that nothing was lost there.
+	verdicts sync.Map
 	// abandon is closed when the process must end, whatever could not be written.
 	abandon <-chan struct{}
 }

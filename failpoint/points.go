@@ -27,11 +27,13 @@ const (
 	PullConcluded Point = "pull.concluded" // no answer came, and that is recorded
 
 	// What a pull brought and the database did not take.
-	SpillBegin   Point = "spill.begin"   // before the file is made
-	SpillWritten Point = "spill.written" // written under its temporary name, not synced
-	SpillSynced  Point = "spill.synced"  // synced, not renamed
-	SpillRenamed Point = "spill.renamed" // renamed, the directory not synced
-	SpillEnd     Point = "spill.end"     // on disk
+	SpillBegin Point = "spill.begin" // before the file is made
+	SpillEnd   Point = "spill.end"   // it is on disk
+
+	// A file beside the database: a spill file, a file of the last good configuration.
+	FileWritten Point = "file.written" // written under its temporary name, not synced
+	FileSynced  Point = "file.synced"  // synced, not renamed
+	FileRenamed Point = "file.renamed" // renamed, the directory not synced
 
 	// What an earlier process, or an earlier failure, left half done.
 	FinishLanded   Point = "finish.landed"   // before a landed answer is derived
@@ -90,7 +92,7 @@ const (
 func All() []Point {
 	all := []Point{
 		PullBegin, PullIntended, PullAnswered, PullLanded, PullDerived, PullNothing, PullConcluded,
-		SpillBegin, SpillWritten, SpillSynced, SpillRenamed, SpillEnd,
+		SpillBegin, SpillEnd, FileWritten, FileSynced, FileRenamed,
 		FinishLanded, FinishSpill, FinishStored, FinishDerived, FinishRemoved, FinishLost, FinishRecorded,
 		CallbackRead, CallbackStored, CallbackSent,
 		ReadBegin, ReadAnswered, ReadRecorded, FoldBegin, FoldRecorded,
@@ -111,7 +113,7 @@ type Safeguard string
 // The safeguards.
 const (
 	Synchronous Safeguard = "synchronous" // PRAGMA synchronous=FULL; NORMAL without it
-	SpillSync   Safeguard = "spill-sync"  // the fsync of files written beside the database
+	FileSync    Safeguard = "file-sync"   // the fsync of files written beside the database
 	DirSync     Safeguard = "dir-sync"    // the fsync of the directories they are in
 	Intent      Safeguard = "intent"      // the intent before a pull
 	AnswerFirst Safeguard = "answer"      // a callback's commit before its 200
