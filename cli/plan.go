@@ -101,6 +101,9 @@ func (p *program) prepare(ctx context.Context, f *passFlags) (*pass, bool) {
 		options.Environ = s.sandbox.environ(p.lookupEnv)
 	}
 	cfg, diags := p.load(options)
+	if diags.HasErrors() {
+		diags = cfg.Mistakes(ctx, diags)
+	}
 	s.config = cfg
 	settings, more := settingsOf(cfg)
 	if !diags.HasErrors() {

@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,17 +63,44 @@ const (
 	byValue
 )
 
-// prepare evaluates what the instances of a block have in common.
-func (e *Evaluation) prepare(r *resource) *builder {
+// prepare evaluates what the instances of a block have in common, and those of a
+// stream altogether.
+func (e *Evaluation) prepare(ctx context.Context, r *resource) *builder {
+	if s := e.streamOf(r); s != nil {
+		b := &builder{r: r, fixed: map[string]cty.Value{}, expansion: &expansion{}}
+		// Without what only for_each refers to, which is what a stream does not build.
+		if block, diags := e.scope.context(e.c.referencesOf(r.argumentExpressions()...)); len(diags) == 0 {
+			b.ctx = block
+			e.parts(b)
+			if !b.skip && !b.waits && len(b.diags) == 0 {
+				if desired, ok := e.run(ctx, s, b); ok {
+					b.expansion.streamed = desired
+					b.judgeExpects(e)
+					return b
+				}
+			}
+		}
+	}
 	b := &builder{r: r, fixed: map[string]cty.Value{}}
 	b.expansion, b.diags = e.expand(r)
-	ctx, ctxDiags := e.scope.context(r.refs)
+	block, ctxDiags := e.scope.context(r.refs)
 	if ctxDiags.HasErrors() {
 		b.diags = append(b.diags, ctxDiags...)
 		b.expansion = &expansion{failed: true}
 		return b
 	}
-	b.ctx = ctx
+	b.ctx = block
+	e.parts(b)
+	if x := b.expansion; x.deferred || x.failed {
+		b.judgeUnexpanded()
+	}
+	b.judgeExpects(e)
+	return b
+}
+
+// parts prepares the arguments of a block's instances.
+func (e *Evaluation) parts(b *builder) {
+	r := b.r
 	var config cty.Value
 	if account := e.c.accountsByName[r.account]; account != nil {
 		config = account.Config
@@ -87,11 +115,6 @@ func (e *Evaluation) prepare(r *resource) *builder {
 	}
 	b.addMeta()
 	slices.SortFunc(b.parts, func(x, y *part) int { return strings.Compare(x.name, y.name) })
-	if x := b.expansion; x.deferred || x.failed {
-		b.judgeUnexpanded()
-	}
-	b.judgeExpects(e)
-	return b
 }
 
 // minInterval is the floor that a provider's values set; zero where it has none.

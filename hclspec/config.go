@@ -45,14 +45,17 @@ type Options struct {
 
 // Config is a loaded configuration. It is safe for concurrent use.
 type Config struct {
-	opts    Options
-	dir     string // absolute
-	parser  *hclparse.Parser
-	read    *fileLog
-	funcs   map[string]function.Function
-	static  *hcl.EvalContext // path and functions
-	schemas map[string]*plan.Schema
-	types   map[string]*resourceType
+	opts Options
+	dir  string // absolute
+	// unparsed says that a file could not be parsed, so that what refers to it
+	// cannot be judged.
+	unparsed bool
+	parser   *hclparse.Parser
+	read     *fileLog
+	funcs    map[string]function.Function
+	static   *hcl.EvalContext // path and functions
+	schemas  map[string]*plan.Schema
+	types    map[string]*resourceType
 
 	waybill   *waybillBlock
 	agents    *agentBlock
@@ -95,6 +98,7 @@ func Load(opts Options) (*Config, hcl.Diagnostics) {
 	}
 	files, fileDiags := c.parseDir()
 	diags = append(diags, fileDiags...)
+	c.unparsed = fileDiags.HasErrors()
 	diags = append(diags, c.load(files)...)
 	return c, c.clean(diags)
 }

@@ -30,6 +30,13 @@ func (o *onceValue) get(work func() (cty.Value, hcl.Diagnostics)) (cty.Value, hc
 	return o.value, o.diags
 }
 
+// known reports whether the value was worked out.
+func (o *onceValue) known() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.done
+}
+
 func (o *onceValue) letGo() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

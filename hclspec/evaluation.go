@@ -82,7 +82,7 @@ func (e *Evaluation) Next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 	e.mu.Unlock()
 
 	builders := make([]*builder, len(blocks))
-	e.parallel(len(blocks), func(i int) { builders[i] = e.prepare(blocks[i]) })
+	e.parallel(len(blocks), func(i int) { builders[i] = e.prepare(ctx, blocks[i]) })
 	var diags hcl.Diagnostics
 	wave := &Wave{}
 	total := 0
@@ -182,8 +182,9 @@ func (e *Evaluation) resourceValue(block string) (cty.Value, hcl.Diagnostics) {
 	}
 	switch {
 	case r.forEach != nil:
-		values := make(map[string]cty.Value, len(x.keys))
-		for _, key := range x.keys {
+		keys := x.list()
+		values := make(map[string]cty.Value, len(keys))
+		for _, key := range keys {
 			text, _ := key.Text()
 			values[text] = instance(key)
 		}
@@ -327,7 +328,7 @@ func (e *Evaluation) Rest() {
 			continue
 		}
 		rested := *x
-		rested.keys = nil
+		rested.keys, rested.streamed = nil, nil
 		if !each[block] {
 			rested.forEach = cty.NilVal
 		}

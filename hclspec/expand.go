@@ -17,9 +17,22 @@ import (
 // expansion is which instances a resource block has.
 type expansion struct {
 	keys     []plan.Key
-	forEach  cty.Value // of a known for_each, without marks
-	deferred bool      // for_each or count is unknown
-	failed   bool      // for_each or count is mistaken
+	streamed []plan.Desired // instead of keys and forEach: the instances themselves
+	forEach  cty.Value      // of a known for_each, without marks
+	deferred bool           // for_each or count is unknown
+	failed   bool           // for_each or count is mistaken
+}
+
+// list are the keys of the instances, in order.
+func (x *expansion) list() []plan.Key {
+	if x.streamed == nil {
+		return x.keys
+	}
+	keys := make([]plan.Key, len(x.streamed))
+	for i := range x.streamed {
+		keys[i] = x.streamed[i].Address.Key
+	}
+	return keys
 }
 
 // each is each.value of an instance; unknown when the block has no such one.

@@ -31,9 +31,15 @@ var csvDecodeFunc = function.New(&function.Spec{
 	},
 })
 
-func decodeCSV(text string) ([]cty.Value, cty.Type, error) {
+// csvReader reads records, each into the slice of the one before.
+func csvReader(text string) *csv.Reader {
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))
 	r.ReuseRecord = true
+	return r
+}
+
+func decodeCSV(text string) ([]cty.Value, cty.Type, error) {
+	r := csvReader(text)
 	first, err := r.Read()
 	switch {
 	case errors.Is(err, io.EOF):

@@ -92,7 +92,7 @@ func judgeAll(opts Options, seen Seen) (*Config, hcl.Diagnostics) {
 	_, settingsDiags := c.Settings()
 	diags = append(diags, settingsDiags...)
 	if diags.HasErrors() {
-		return c, diags
+		return c, c.Mistakes(context.Background(), diags)
 	}
 	diags = append(diags, c.CheckVersion("0.1.0")...)
 	_, accountDiags := c.Accounts()

@@ -62,6 +62,15 @@ func (e *Evaluation) instances(ctx context.Context, builders []*builder, total i
 		start = end
 	}
 	desired = slices.DeleteFunc(desired, func(d plan.Desired) bool { return d.Args == nil })
+	for _, b := range builders {
+		switch {
+		case len(b.expansion.streamed) == 0:
+		case len(desired) == 0:
+			desired = slices.Clip(b.expansion.streamed) // the usual configuration: nothing to copy
+		default:
+			desired = slices.Concat(desired, b.expansion.streamed)
+		}
+	}
 	sortDesired(desired)
 	return desired, diags
 }
@@ -119,13 +128,7 @@ func gatherProblems(chunks []*chunk) hcl.Diagnostics {
 // build evaluates a stretch of instances into their places.
 func (c *chunk) build(desired []plan.Desired) {
 	b := c.b
-	w := &worker{b: b, args: make(map[string]cty.Value, len(b.fixed)+4)}
-	for name, v := range b.fixed {
-		w.args[name] = v
-	}
-	if b.general {
-		w.ctx = b.ctx.NewChild()
-	}
+	w := newWorker(b)
 	for i := c.from; i < c.to; i++ {
 		key := b.expansion.keys[i]
 		known, diags := w.instance(key, &desired[b.offset+i])
@@ -150,6 +153,19 @@ type worker struct {
 	ctx    *hcl.EvalContext // child of the block's
 	args   map[string]cty.Value
 	buffer []byte
+	row    *row // of a stream whose value is the row; nil otherwise
+	shared bool // the arguments stay in buffer until the next instance
+}
+
+func newWorker(b *builder) *worker {
+	w := &worker{b: b, args: make(map[string]cty.Value, len(b.fixed)+4)}
+	for name, v := range b.fixed {
+		w.args[name] = v
+	}
+	if b.general {
+		w.ctx = b.ctx.NewChild()
+	}
+	return w
 }
 
 // instance evaluates one instance into d; known is false when an argument is
@@ -211,6 +227,9 @@ func (w *worker) evaluate(key plan.Key, keyValue, eachValue cty.Value, d *plan.D
 	d.Account = b.r.account
 	d.Identity = t.Identity(args)
 	d.Args = encoded
+	if !w.shared {
+		d.Args = slices.Clone(encoded)
+	}
 	d.Origin = b.r.origin
 	return true, diags
 }
@@ -245,6 +264,13 @@ func (w *worker) part(p *part, key, eachValue cty.Value) (cty.Value, hcl.Diagnos
 	case byKey:
 		value = key
 	case byValue:
+		if w.row != nil {
+			var ok bool
+			if value, ok = w.row.at(p.steps); !ok {
+				return w.inContext(p, key, w.row.value())
+			}
+			break
+		}
 		value = eachValue
 		if len(p.steps) > 0 {
 			var stepDiags hcl.Diagnostics
@@ -281,8 +307,8 @@ func (w *worker) inContext(p *part, key, eachValue cty.Value) (cty.Value, hcl.Di
 	return value, diags
 }
 
-// encode writes the canonical JSON of the instance's arguments, the constant
-// ones as they were encoded once.
+// encode writes the canonical JSON of the instance's arguments into buffer, the
+// constant ones as they were encoded once.
 func (w *worker) encode() ([]byte, error) {
 	buf := append(w.buffer[:0], '{')
 	var err error
@@ -301,7 +327,7 @@ func (w *worker) encode() ([]byte, error) {
 	}
 	buf = append(buf, '}')
 	w.buffer = buf
-	return slices.Clone(buf), nil
+	return buf, nil
 }
 
 // judgeUnexpanded evaluates the arguments of a block whose instances are not
@@ -310,13 +336,7 @@ func (b *builder) judgeUnexpanded() {
 	if b.ctx == nil || b.skip {
 		return
 	}
-	w := &worker{b: b, args: map[string]cty.Value{}}
-	for name, v := range b.fixed {
-		w.args[name] = v
-	}
-	if b.general {
-		w.ctx = b.ctx.NewChild()
-	}
+	w := newWorker(b)
 	key := cty.UnknownVal(cty.String)
 	if b.r.count != nil {
 		key = cty.UnknownVal(cty.Number)
@@ -361,6 +381,15 @@ func (b *builder) rangeOf(name string) hcl.Range {
 		return attr.Expr.Range()
 	}
 	return b.r.declared
+}
+
+// argumentExpressions are what the block's arguments are made from.
+func (r *resource) argumentExpressions() []hcl.Expression {
+	var exprs []hcl.Expression
+	for _, attr := range r.argumentAttributes() {
+		exprs = append(exprs, attr.Expr)
+	}
+	return exprs
 }
 
 // argumentAttributes are the expressions that make the block's arguments.
