@@ -139,7 +139,7 @@ func (a *Agent) needsRestart(config *hclspec.Config) string {
 // configuration is at fault.
 func (a *Agent) take(ctx context.Context, config *hclspec.Config, diags hcl.Diagnostics, limit *hclspec.Untrack) error {
 	if diags.HasErrors() {
-		return a.notTaken(config, diags)
+		return a.notTaken(config, config.Mistakes(ctx, diags))
 	}
 	declared, diags := config.Accounts()
 	var settings hclspec.Settings
