@@ -136,11 +136,7 @@ resource "nxcloud_number_check" "batch" {
 			"outcome": "partial", "received": 5, "succeeded": 3, "failed": 2, "failed_codes": map[string]any{"266": 2}, "costs": map[string]any{"CNY": number("0.01")},
 		},
 	} {
-		values := s.values(address)
-		wants(t, address, values, want)
-		if at, _ := values["observed_at"].(string); !strings.HasSuffix(at, "Z") {
-			t.Errorf("%s: observed_at is %v", address, values["observed_at"])
-		}
+		wants(t, address, s.values(address), want)
 	}
 	for address, words := range map[string][]string{
 		`globfax_recipient.fax["rcpt_busy"]`:         {"Recipient line is busy", "BUSY"},
@@ -236,5 +232,47 @@ func TestUnmatchedRecordsAreMatchedWhenDeclared(t *testing.T) {
 	}
 	if got := s.must(0, "plan", "-detailed-exitcode").lastLine(); got != noChanges {
 		t.Errorf("last line %q", got)
+	}
+}
+
+// observed_at is when a vendor last told something of an item, and moves although
+// that is no difference.
+func TestObservedAtMovesWithoutADifference(t *testing.T) {
+	t.Parallel()
+	server, env := vendors(t, sandbox.Options{})
+	s := newSite(t, oneOfEach+"\noutput \"observed\" {\n  value = globfax_recipient.fax.observed_at\n}\n", env)
+	if err := server.AddRecipient(sandbox.Recipient{Ref: "rcpt_1", Status: "sending", SettleAfter: -1}); err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now().Add(-time.Second)
+	s.must(0, "apply", "-auto-approve")
+	seen := make(map[string]time.Time)
+	look := func(name string, v any) {
+		t.Helper()
+		text, _ := v.(string)
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil || !strings.HasSuffix(text, "Z") || at.Before(started) || !at.After(seen[name]) {
+			t.Errorf("%s is %v, want a time in UTC after %s and %s", name, v, started, seen[name])
+		}
+		seen[name] = at
+	}
+	all := func() {
+		t.Helper()
+		look("observed_at of the fax", s.values("globfax_recipient.fax")["observed_at"])
+		policy := s.values("ucloud_usms_report_pull.main")
+		look("observed_at of the policy", policy["observed_at"])
+		look("last_success_at", policy["last_success_at"])
+		look("retention_deadline", policy["retention_deadline"])
+	}
+	all()
+	look("the output", strings.Trim(strings.TrimSpace(s.must(0, "output", "-json", "observed").stdout), `"`))
+	lines := len(s.history())
+	eventually(t, func() string { // until the floor of 100 ms has passed
+		s.must(0, "apply", "-auto-approve")
+		return unless(reads(server, "rcpt_1").Count > 1, true)
+	})
+	all()
+	if n := len(s.history()); n != lines {
+		t.Errorf("%d lines of history for times that moved", n-lines)
 	}
 }

@@ -32,7 +32,7 @@ var errNotTaken = errors.New("the configuration was not taken")
 // last good one that was kept beside the state.
 func (a *Agent) takeFirst(ctx context.Context) error {
 	a.watched = newWatch(a.opts.Dir, a.log, a.opts.CompareOnly)
-	a.watched.mark(nil)
+	a.watched.mark()
 	config, diags := a.opts.Load("", nil)
 	err := a.take(ctx, config, diags, a.opts.MaxUntrack)
 	if err == nil {
@@ -66,7 +66,7 @@ func (a *Agent) takeFirst(ctx context.Context) error {
 // configuration running and says why.
 func (a *Agent) reloaded(ctx context.Context, why string) error {
 	failpoint.Hit(failpoint.ReloadBegin)
-	a.watched.mark(nil)
+	a.watched.mark()
 	config, diags := a.opts.Load("", nil)
 	if err := a.take(ctx, config, diags, nil); err != nil {
 		a.refused(config, err)
@@ -95,7 +95,7 @@ func (a *Agent) taken(config *hclspec.Config) {
 	a.mu.Unlock()
 	a.metrics.reloadOK.Set(1)
 	a.metrics.reloadTime.Set(float64(now.Unix()))
-	a.watched.mark(config.Files())
+	a.watched.add(config.Files())
 }
 
 func (a *Agent) refused(config *hclspec.Config, err error) {
@@ -104,7 +104,7 @@ func (a *Agent) refused(config *hclspec.Config, err error) {
 	a.mu.Unlock()
 	a.metrics.reloadOK.Set(0)
 	if config != nil {
-		a.watched.mark(config.Files())
+		a.watched.add(config.Files())
 	}
 }
 

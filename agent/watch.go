@@ -38,12 +38,30 @@ func newWatch(dir string, log *slog.Logger, compareOnly bool) *watch {
 	return w
 }
 
-// mark takes how the files are now as known, and watches those too.
-func (w *watch) mark(files []string) {
-	for _, name := range files {
-		w.files[name] = true
-	}
+// mark takes how the files are now as known. It is called before a configuration
+// is loaded, so that what changes while it is loaded and recorded is noticed after.
+func (w *watch) mark() {
 	w.prints = w.look()
+	w.notify()
+}
+
+// add watches the files that a configuration has read, too. What is known of files
+// that were watched before stays as it was marked.
+func (w *watch) add(files []string) {
+	for _, name := range files {
+		if w.files[name] {
+			continue
+		}
+		w.files[name] = true
+		if _, marked := w.prints[name]; !marked {
+			w.prints[name] = printOf(name)
+		}
+	}
+	w.notify()
+}
+
+// notify has the notifier tell of the directories in which watched files are.
+func (w *watch) notify() {
 	if w.notifier == nil {
 		return
 	}

@@ -94,6 +94,10 @@ func TestErrors(t *testing.T) {
 	if _, err := observe(t, 500, `{"status":"-16","reason":"x"}`); !strings.Contains(err.Error(), "clock") {
 		t.Errorf("-16 with HTTP 500: %v", err)
 	}
+	const ofAFramework = `{"timestamp":1630468800000,"status":500,"error":"Internal Server Error"}`
+	if _, err := observe(t, 500, ofAFramework); providers.KindOf(err) != providers.Transient {
+		t.Errorf("a framework's answer with HTTP 500: %v", err)
+	}
 	if _, err := observe(t, 500, `{"status":"0"}`); providers.KindOf(err) != providers.Transient {
 		t.Errorf("0 with HTTP 500: %v", err)
 	}

@@ -157,6 +157,10 @@ func refused(a providers.Answer, status int64, reason string) *providers.Error {
 	case codeSystem:
 		fault = providers.Fault(providers.Transient, vendor, "trouble at the vendor (-18, %s); it is asked again later", said)
 	default:
+		// A framework's own error answer has a status too: that of HTTP, which decides.
+		if fault = providers.JudgeStatus(vendor, a, credentials, reason); fault != nil {
+			return fault
+		}
 		fault = providers.Fault(providers.Rejected, vendor, "the request was refused (status %d, %s); check the resource's arguments, or ask itniotech's support", status, said)
 	}
 	fault.RetryAfter = a.RetryAfter
