@@ -49,7 +49,13 @@ type queue struct {
 	mu       sync.Mutex
 	heap     turns
 	inFlight map[int64]bool
-	account  *account // nil for the queue ""
+	// missed are turns that came while their item was being looked at: one of them
+	// may be the item's only valid one.
+	missed map[int64][]turn
+	// unrecorded is when items were last read whose reading the state did not take:
+	// the floor counts from there too.
+	unrecorded map[int64]time.Time
+	account    *account // nil for the queue ""
 	// hold is until when the account is left alone: a vendor's Retry-After, or a
 	// pause after refused credentials, or a state that cannot be written.
 	hold    time.Time
@@ -64,7 +70,7 @@ func newQueue(name string, rec *recorder, a *account) *queue {
 	}
 	return &queue{
 		name: name, rec: rec, log: rec.log, wake: make(chan struct{}, 1), slots: make(chan struct{}, n),
-		inFlight: make(map[int64]bool), account: a,
+		inFlight: make(map[int64]bool), missed: make(map[int64][]turn), unrecorded: make(map[int64]time.Time), account: a,
 	}
 }
 
@@ -165,7 +171,8 @@ func (q *queue) next(now time.Time) (*turn, time.Duration) {
 		}
 		heap.Pop(&q.heap)
 		if q.inFlight[first.id] {
-			continue // when it is done it is put on the heap again
+			q.missed[first.id] = append(q.missed[first.id], first)
+			continue
 		}
 		q.inFlight[first.id] = true
 		return &first, 0
@@ -178,11 +185,23 @@ func (q *queue) look(ctx context.Context, due turn) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.inFlight, due.id)
+	for _, t := range q.missed[due.id] {
+		heap.Push(&q.heap, t)
+	}
+	delete(q.missed, due.id)
 	now := q.rec.now()
+	called := !errors.Is(vendorErr, errNoCall)
 	if fatal != nil && ctx.Err() == nil {
 		q.log.Error("the state cannot be used; trying again", "account", q.name, "error", fatal)
 		q.hold = now.Add(5 * time.Second)
-		heap.Push(&q.heap, turn{at: q.hold.UnixNano(), due: due.due, id: due.id})
+		again := q.hold
+		if called && q.account != nil {
+			q.unrecorded[due.id] = now
+			again = later(again, now.Add(q.account.MinInterval))
+		}
+		heap.Push(&q.heap, turn{at: again.UnixNano(), due: due.due, id: due.id})
+	} else if called {
+		delete(q.unrecorded, due.id)
 	}
 	q.judgeAccount(vendorErr, pause, now)
 	q.poke()
@@ -211,14 +230,18 @@ func (q *queue) attend(ctx context.Context, due turn) (vendorErr error, pause ti
 		return errNoCall, 0, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
 	}
 	q.mu.Lock()
-	a := q.account
+	a, unrecorded := q.account, q.unrecorded[due.id]
 	q.mu.Unlock()
+	now := q.rec.now()
 	switch {
 	case a == nil || settings.Suspend:
 	case t.Kind == plan.Policy:
 		vendorErr, fatal = q.drain(ctx, item, a)
 		return vendorErr, max(settings.MaxInterval, settings.Interval), fatal
-	case t.Kind == plan.Polled && (item.ReadAt.IsZero() || !q.rec.now().Before(item.ReadAt.Add(a.MinInterval))):
+	case t.Kind == plan.Polled && !unrecorded.IsZero() && now.Before(unrecorded.Add(a.MinInterval)):
+		q.add(due.id, unrecorded.Add(a.MinInterval), time.Unix(0, due.due))
+		return errNoCall, 0, nil
+	case t.Kind == plan.Polled && (item.ReadAt.IsZero() || !now.Before(item.ReadAt.Add(a.MinInterval))):
 		vendorErr, fatal = q.rec.read(work, item, epoch, a)
 		return vendorErr, settings.MaxInterval, fatal
 	}
