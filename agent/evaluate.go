@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime/debug"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -71,6 +72,22 @@ func (e *evaluation) next(ctx context.Context) (*hclspec.Wave, hcl.Diagnostics) 
 		e.desired = append(e.desired, wave.Desired...)
 	}
 	return wave, diags
+}
+
+// many is from how many instances on it pays to give memory back at once.
+const many = 10_000
+
+// rest lets go of what only a pass needs, once it is recorded: an agent that
+// waits holds a million items in the state, not in memory. Expectations are
+// judged on; what they refer to is read from the state.
+func (e *evaluation) rest() {
+	n := len(e.desired)
+	e.hcl.Rest()
+	e.seen.rest()
+	e.desired, e.kept = nil, nil
+	if n > many {
+		debug.FreeOSMemory()
+	}
 }
 
 // diff compares what was declared so far with what is tracked. Until all waves

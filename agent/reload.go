@@ -257,7 +257,11 @@ func (a *Agent) record(ctx context.Context, ev *evaluation, changes []plan.Chang
 		return err
 	}
 	a.rec.recorded()
-	return a.judgeAnew(ctx, ev)
+	if err := a.judgeAnew(ctx, ev); err != nil {
+		return err
+	}
+	ev.rest()
+	return nil
 }
 
 // logChecks logs a check once for each time that it begins to fail, and that it

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -14,6 +15,7 @@ import (
 // what this pass has read and not recorded (a plan), and what is declared and
 // not tracked yet. It answers the references between resources.
 type seen struct {
+	mu      sync.Mutex // guards desired, which rest takes away while expectations are judged
 	catalog catalog
 	reader  state.Reader // nil: there is no state yet
 	// desired are the instances of this pass by block; a block that is absent was
@@ -23,13 +25,22 @@ type seen struct {
 	overlay map[string]*plan.Item
 }
 
+// rest lets go of the instances: they are recorded, so that what is tracked stands.
+func (s *seen) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.desired = nil
+}
+
 // Instances implements hclspec.Seen.
 func (s *seen) Instances(ctx context.Context, typ, name string) (map[plan.Key]cty.Value, error) {
 	t, err := s.catalog.typeOf(typ)
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
 	desired, declared := s.desired[typ+"."+name]
+	s.mu.Unlock()
 	tracked := make(map[string]*plan.Item)
 	values := make(map[plan.Key]cty.Value, len(desired))
 	if s.reader != nil {
