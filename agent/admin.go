@@ -132,6 +132,9 @@ func (a *Agent) adminHandler() http.Handler {
 		answer := make(chan error, 1)
 		select {
 		case a.asked <- answer:
+		case <-a.ending:
+			http.Error(w, "the agent is ending: what is declared is taken at its next start", http.StatusServiceUnavailable)
+			return
 		case <-r.Context().Done():
 			return
 		}

@@ -61,13 +61,18 @@ func (c *recorder) declare(ctx context.Context, changes []plan.Change, progress 
 			if err := c.commitDeclared(ctx, batch); err != nil {
 				return err
 			}
+			failpoint.Hit(failpoint.DeclareChunk)
 			if progress != nil {
 				progress(upTo, int64(len(tracks)))
 			}
 			return nil
 		})
 	}
-	return written.Wait()
+	if err := written.Wait(); err != nil {
+		return err
+	}
+	failpoint.Hit(failpoint.DeclareEnd)
+	return nil
 }
 
 func (c *recorder) commitDeclared(ctx context.Context, batch *state.Batch) error {

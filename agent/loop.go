@@ -74,10 +74,11 @@ type Agent struct {
 	running   sync.WaitGroup
 	changed   chan struct{} // an item of a referred block changed
 	asked     chan chan error
-	declared  atomic.Bool  // the declaration is recorded
-	listening atomic.Bool  // the receiver listens
-	stored    atomic.Int64 // unix nanoseconds of the last proof that callbacks can be stored
-	turned    atomic.Int64 // unix nanoseconds of the loop's last turn
+	ending    <-chan struct{} // closed when the agent is told to end
+	declared  atomic.Bool     // the declaration is recorded
+	listening atomic.Bool     // the receiver listens
+	stored    atomic.Int64    // unix nanoseconds of the last proof that callbacks can be stored
+	turned    atomic.Int64    // unix nanoseconds of the loop's last turn
 }
 
 // RunAgent runs until ctx ends, then lets what is in flight finish. store must be
@@ -116,6 +117,7 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	a.ending = ctx.Done()
 	if err := a.start(ctx); err != nil {
 		if ctx.Err() == nil {
 			return err
@@ -139,12 +141,13 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 			longest = max(longest, q.account.Timeout)
 		}
 	}
-	last := time.AfterFunc(longest+4*time.Second, func() { close(abandon) })
+	until := time.Now().Add(longest + 4*time.Second)
+	last := time.AfterFunc(time.Until(until), func() { close(abandon) })
 	defer last.Stop()
 	stopWork()
 	end() // the queues too, when it was not the signal that ended the loop
 	listeners.shutdown(longest)
-	a.waitFor(longest + 4*time.Second)
+	a.waitFor(time.Until(until))
 	failpoint.Hit(failpoint.ShutdownIdle)
 	ending := context.WithoutCancel(ctx)
 	err = errors.Join(err, a.rec.foldAll(ending), a.heartbeat(ending))
