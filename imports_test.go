@@ -29,6 +29,7 @@ var layers = []struct {
 	{"state/statetest", []string{"plan", "state"}},
 	{"agent", []string{"failpoint", "plan", "hclspec", "providers", "state"}},
 	{"cli", []string{"plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent"}},
+	{"oracle", []string{"plan", "providers/sandbox", "state"}}, // of the fault tests
 	{"crash", nil}, // tests of the whole program
 	{"", []string{"cli", "providers", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
 }
