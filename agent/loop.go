@@ -71,6 +71,9 @@ type Agent struct {
 	failing  map[string]bool // checks that fail, as last logged
 	watched  *watch
 
+	// receiving is since when callbacks can be received and stored; used by run alone.
+	receiving time.Time
+
 	running   sync.WaitGroup
 	changed   chan struct{} // an item of a referred block changed
 	asked     chan chan error
@@ -179,9 +182,6 @@ func (a *Agent) start(ctx context.Context) error {
 		return err
 	}
 	if err := a.rec.takeIn(ctx); err != nil {
-		return err
-	}
-	if err := a.outage(ctx); err != nil {
 		return err
 	}
 	if err := a.heartbeat(ctx); err != nil {
@@ -340,10 +340,10 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 			}
 			pause = max(time.Second, 10*time.Since(started))
 		case <-beat.C:
-			if now.Sub(lastBeat) < beatEvery && a.healthy() {
+			if now.Sub(lastBeat).Abs() < beatEvery && a.healthy() { // a clock that is set back puts no beat off
 				continue
 			}
-			if err := errors.Join(a.outage(ctx), a.heartbeat(ctx)); err != nil {
+			if err := a.heartbeat(ctx); err != nil {
 				a.log.Error("the state cannot be written: callbacks are refused with 503 until it can", "error", err)
 				continue
 			}
@@ -365,52 +365,69 @@ const noteAlive = "receiver_alive_at"
 // outageAfter is how long NXCLOUD repeats a callback (Number Check callback, retries).
 const outageAfter = time.Hour
 
+// retryChance is for how long callbacks must be received before those that were
+// refused until then can be taken to have come again: NXCLOUD tries every minute.
+const retryChance = 70 * time.Second
+
+// heartbeat proves that callbacks can be stored and remembers it, and in the same
+// commit records a loss window for each receiving account when they could not be
+// for longer than the vendor repeats them.
 func (a *Agent) heartbeat(ctx context.Context) error {
 	failpoint.Hit(failpoint.HeartbeatBegin)
 	now := a.runner.Now()
-	err := a.store.Commit(ctx, &state.Batch{Notes: map[string]string{noteAlive: plan.FormatTime(now)}})
+	if a.receiving.IsZero() || now.Before(a.receiving) {
+		a.receiving = now
+	}
+	batch, err := a.alive(ctx, now)
+	if err == nil {
+		err = a.store.Commit(ctx, batch)
+	}
 	if err != nil {
 		a.stored.Store(0)
+		a.receiving = time.Time{}
 		return fmt.Errorf("record that the receiver is alive: %w", err)
 	}
 	failpoint.Hit(failpoint.HeartbeatEnd)
 	a.stored.Store(now.UnixNano())
-	return nil
-}
-
-// outage records a loss window for each receiving account when callbacks could
-// not be stored for longer than the vendor repeats them.
-func (a *Agent) outage(ctx context.Context) error {
-	text, err := a.store.Note(ctx, noteAlive)
-	if err != nil || text == "" {
-		return err
-	}
-	last, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return fmt.Errorf("note %s: %w", noteAlive, err)
-	}
-	now := a.runner.Now()
-	if now.Sub(last) <= outageAfter {
-		return nil
-	}
-	batch := &state.Batch{Notes: map[string]string{noteAlive: plan.FormatTime(now)}}
-	for name, account := range a.rec.accounts {
-		if account.Gate != nil {
-			batch.LossWindows = append(batch.LossWindows, plan.LossWindow{
-				Account: name, From: last, To: now, Bound: -1, Cause: plan.LossOutage,
-				Detail: "callbacks could not be received for longer than the vendor repeats them (60 minutes)",
-			})
-		}
-	}
-	if err := a.store.Commit(ctx, batch); err != nil {
-		return fmt.Errorf("record the outage: %w", err)
-	}
 	a.metrics.losses(batch.LossWindows)
 	for i := range batch.LossWindows {
 		w := &batch.LossWindows[i]
 		a.log.Error("records may have been lost", "account", w.Account, "cause", w.Cause, "from", plan.FormatTime(w.From), "to", plan.FormatTime(w.To))
 	}
 	return nil
+}
+
+// alive says what is to be remembered of the receiver. The time does not move on
+// before the vendor has had a chance to come again, so that an agent which dies
+// soon after each start counts as down throughout.
+func (a *Agent) alive(ctx context.Context, now time.Time) (*state.Batch, error) {
+	batch := &state.Batch{Notes: map[string]string{noteAlive: plan.FormatTime(now)}}
+	text, err := a.store.Note(ctx, noteAlive)
+	if err != nil || text == "" {
+		return batch, err
+	}
+	last, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return nil, fmt.Errorf("note %s: %w", noteAlive, err)
+	}
+	until := a.receiving // so long nothing was received
+	if now.Sub(a.receiving) >= retryChance {
+		until = now // the beats since tell of nothing else
+	}
+	switch {
+	case until.Sub(last) > outageAfter:
+		for name, account := range a.rec.accounts {
+			if account.Gate != nil {
+				batch.LossWindows = append(batch.LossWindows, plan.LossWindow{
+					Account: name, From: last, To: now, Bound: -1, Cause: plan.LossOutage,
+					Detail: "callbacks could not be received for longer than the vendor repeats them (60 minutes)",
+				})
+			}
+		}
+	case !until.Equal(now) && !last.After(now):
+		batch.Notes[noteAlive] = text
+	}
+	return batch, nil
 }
 
 // healthy reports whether callbacks can be stored and the loop turns.
