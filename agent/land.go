@@ -182,6 +182,9 @@ func (c *recorder) concludeOpen(ctx context.Context, intent state.Intent) error 
 // concludeLost records the loss window of a pull that was begun by a process that
 // ended before an answer was on disk.
 func (c *recorder) concludeLost(ctx context.Context, intent state.Intent) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	defer c.alone(intent.ItemID)()
 	now := c.now()
 	window := &plan.LossWindow{
 		Address: intent.Address, Account: intent.Account, From: intent.StartedAt, To: now,

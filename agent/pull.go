@@ -167,6 +167,7 @@ func recordsOf(vendor *providers.Definition, answer providers.Answer) (page prov
 func (c *recorder) concludePull(ctx context.Context, intent state.Intent, at time.Time, batch *state.Batch, page providers.Page, window *plan.LossWindow, wait time.Duration) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	defer c.alone(intent.ItemID)()
 	batch.Concluded = []string{intent.ID}
 	items, err := c.store.ItemsByID(ctx, []int64{intent.ItemID})
 	if err != nil {

@@ -29,7 +29,8 @@ type recorder struct {
 	log     *slog.Logger
 	metrics *metrics // nil outside the agent
 
-	mu       sync.RWMutex // held for writing while declaring
+	mu       sync.RWMutex   // held for writing while declaring
+	one      [64]sync.Mutex // see alone
 	epoch    int64
 	revision string
 	eval     *hclspec.Evaluation // judges expectations
@@ -180,6 +181,30 @@ func (c *recorder) tell(item *plan.Item, fields []plan.Field) {
 func (c *recorder) fold(ctx context.Context, id int64) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	defer c.alone(id)()
+	return c.foldHeld(ctx, id)
+}
+
+// foldAnew is fold of an item that may be read from its vendor at this moment:
+// what the reading is recorded on is loaded again.
+func (c *recorder) foldAnew(ctx context.Context, id int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	return c.foldHeld(ctx, id)
+}
+
+// alone keeps others from loading an item while it is changed by what is no read:
+// records, pulls and the clock may concern one at the same moment. The caller
+// holds mu for reading and calls what is returned at the end.
+func (c *recorder) alone(id int64) (done func()) {
+	m := &c.one[uint64(id)%uint64(len(c.one))]
+	m.Lock()
+	return m.Unlock
+}
+
+// foldHeld is fold; the caller holds mu, and is alone with the item.
+func (c *recorder) foldHeld(ctx context.Context, id int64) error {
 	items, err := c.store.ItemsByID(ctx, []int64{id})
 	if err != nil {
 		return fmt.Errorf("load item %d: %w", id, err)

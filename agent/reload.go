@@ -310,7 +310,7 @@ func (a *Agent) judgeAnew(ctx context.Context, ev *evaluation) error {
 		}
 	}
 	for _, id := range ids {
-		if err := a.rec.fold(ctx, id); err != nil {
+		if err := a.rec.foldAnew(ctx, id); err != nil {
 			return err
 		}
 	}
