@@ -74,9 +74,12 @@ type Reader interface {
 	Unfolded(ctx context.Context, limit int) ([]int64, error)
 
 	History(ctx context.Context, filter HistoryFilter) iter.Seq2[*plan.Event, error]
-	// Records yields records in the order in which they were recorded.
+	// Records yields records in the order in which they were recorded (those of
+	// one Key in any order).
 	Records(ctx context.Context, filter RecordFilter) iter.Seq2[*plan.Record, error]
 	Raw(ctx context.Context, id int64) (*Raw, error)
+	// Raws yields raws in the order of their ids.
+	Raws(ctx context.Context, filter RawFilter) iter.Seq2[*Raw, error]
 	// Underived yields the raws whose contents were not derived yet (landed, and
 	// then the process ended), oldest first, without changing them.
 	Underived(ctx context.Context) iter.Seq2[*Raw, error]
@@ -137,6 +140,19 @@ type RecordFilter struct {
 	Type   string
 	Status plan.RecordStatus
 	Since  time.Time // of ReceivedAt
+
+	// RawID selects what was made of one raw; the other fields do not count then.
+	RawID int64
+	// Key, with Type and Account, selects the contents of one key; Status and
+	// Since do not count then.
+	Key, Account string
+}
+
+// RawFilter selects raws.
+type RawFilter struct {
+	AfterID int64 // only raws with a larger id
+	// Quarantined selects those of which a quarantined record was made.
+	Quarantined bool
 }
 
 // RawKind is how bytes arrived.
@@ -186,6 +202,12 @@ type Batch struct {
 	// kept, the first. A record with an empty Key is stored once for each Digest. Of
 	// one key with several digests the latest EventTime counts, else the first; the
 	// others get Conflict. The items they belong to become unfolded.
+	//
+	// Superseded are ids of records that are told otherwise now: they are deleted
+	// before Records are written. One of Records may take the place of one of them by
+	// having its ID (the ID of any other is given by the store). Of each key concerned
+	// it is decided anew which content counts, after Records.
+	Superseded  []int64
 	Records     []plan.Record
 	Events      []plan.Event // Seq is given by the store
 	LossWindows []plan.LossWindow

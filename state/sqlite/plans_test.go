@@ -63,7 +63,13 @@ func TestQueryPlans(t *testing.T) {
 		selectSameContent:  "records_once",
 		countItems:         "COVERING INDEX reads_counts",
 		selectUnderived:    "",
-		insertSubject:      "items_identity",
+		selectRaws:         "SEARCH w USING INTEGER PRIMARY KEY",
+		selectContents:     "records_once",
+		recordsOfRaw:       "records_raw",
+		recordsOfKey:       "records_once",
+
+		selectQuarantinedRaws: "SEARCH w USING INTEGER PRIMARY KEY",
+		insertSubject:         "items_identity",
 	}
 	for shape, q := range itemsQueries {
 		if !shape.forgotten && !shape.few {

@@ -67,6 +67,11 @@ var (
 	selectRaw = &query{"raw", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id = +?1`}
 
 	selectUnderived = &query{"underived raws", `SELECT ` + rawColumns + ` FROM underived u CROSS JOIN raws w ON w.id = u.raw ORDER BY u.raw`}
+
+	selectRaws = &query{"raws", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id > ?1 ORDER BY w.id`}
+
+	selectQuarantinedRaws = &query{"raws of quarantined records", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id
+		WHERE w.id > ?1 AND w.id IN (SELECT raw FROM records INDEXED BY records_quarantined WHERE status = 2) ORDER BY w.id`}
 )
 
 // Raw returns evidence, byte for byte.
@@ -75,6 +80,15 @@ func (r *Reader) Raw(ctx context.Context, id int64) (*state.Raw, error) {
 		return raw, err
 	}
 	return nil, fmt.Errorf("raw %d: %w", id, state.ErrNotFound)
+}
+
+// Raws yields raws in the order of their ids.
+func (r *Reader) Raws(ctx context.Context, f state.RawFilter) iter.Seq2[*state.Raw, error] {
+	q := selectRaws
+	if f.Quarantined {
+		q = selectQuarantinedRaws
+	}
+	return stream(ctx, r, q, r.raw, f.AfterID)
 }
 
 // Underived yields the raws whose contents were not derived yet, oldest first.

@@ -63,8 +63,23 @@ func (s recordsShape) text() string {
 		WHERE ` + strings.Join(where, " AND ") + " ORDER BY r.id"
 }
 
-// Records yields records in the order in which they were recorded.
+var (
+	recordsOfRaw = &query{"records of a raw", "SELECT " + recordColumns + ` FROM records r INDEXED BY records_raw
+		JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item WHERE r.raw = ?1 ORDER BY r.id`}
+	recordsOfKey = &query{"records of a key", "SELECT " + recordColumns + ` FROM records r INDEXED BY records_once
+		JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item
+		WHERE r.scope = (SELECT id FROM scopes WHERE type = ?1 AND account = ?2) AND r.key = ?3`}
+)
+
+// Records yields records in the order in which they were recorded; those of one
+// key come in no order.
 func (r *Reader) Records(ctx context.Context, f state.RecordFilter) iter.Seq2[*plan.Record, error] {
+	switch {
+	case f.RawID != 0:
+		return stream(ctx, r, recordsOfRaw, record, f.RawID)
+	case f.Key != "":
+		return stream(ctx, r, recordsOfKey, record, f.Type, f.Account, f.Key)
+	}
 	shape := recordsShape{typ: f.Type != "", since: !f.Since.IsZero(), status: f.Status}
 	q, ok := recordsQueries[shape]
 	if !ok {

@@ -115,9 +115,11 @@ func (r *Reader) get() (*view, error) {
 	return &view{c, make(map[int64]string), make(map[int64]pair), make(map[int64]pair)}, nil
 }
 
+// put keeps a connection for the next read, unless its transaction could not be
+// ended: the next read would see what was, or fail.
 func (r *Reader) put(v *view) error {
 	r.mu.Lock()
-	if !r.closed && len(r.idle) < maxIdle {
+	if !r.closed && len(r.idle) < maxIdle && v.db.AutoCommit() {
 		r.idle = append(r.idle, v)
 		r.mu.Unlock()
 		return nil

@@ -200,7 +200,7 @@ func TestUnfitFiles(t *testing.T) {
 		{"newer", func(t *testing.T, path string) {
 			made(t, path)
 			alter(t, path, "PRAGMA user_version = 99")
-		}, state.ErrNewer, "schema 99, this one knows 1"},
+		}, state.ErrNewer, "schema 99, this one knows 2"},
 		{"no database", func(t *testing.T, path string) {
 			if err := os.WriteFile(path, bytes.Repeat([]byte("this is no database\n"), 1000), 0o600); err != nil {
 				t.Fatal(err)

@@ -37,8 +37,12 @@ type kept struct {
 
 // writeRecords stores each record once and decides which of a key counts.
 func (w *writer) writeRecords(r *request) error {
+	redo, err := w.supersede(r.batch)
+	if err != nil {
+		return err
+	}
 	for i := range r.batch.Records {
-		isNew, err := w.writeRecord(&r.batch.Records[i])
+		isNew, err := w.writeRecord(&r.batch.Records[i], redo)
 		if err != nil {
 			return err
 		}
@@ -46,10 +50,10 @@ func (w *writer) writeRecords(r *request) error {
 			r.newRecords++
 		}
 	}
-	return nil
+	return w.elect(redo)
 }
 
-func (w *writer) writeRecord(r *plan.Record) (isNew bool, err error) {
+func (w *writer) writeRecord(r *plan.Record, redo *redoing) (isNew bool, err error) {
 	scope, err := w.scope(r.Type, r.Account)
 	if err != nil {
 		return false, err
@@ -66,8 +70,13 @@ func (w *writer) writeRecord(r *plan.Record) (isNew bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	w.lastRec++
-	id := w.lastRec
+	id, newest := r.ID, int64(0)
+	if redo.take(id) {
+		newest = redo.stamp
+	} else {
+		w.lastRec++
+		id, newest = w.lastRec, w.lastRec
+	}
 
 	// Of the contents of one key the latest event counts, else the first. One
 	// that nobody understands takes no part in it.
@@ -81,7 +90,7 @@ func (w *writer) writeRecord(r *plan.Record) (isNew bool, err error) {
 		if err := w.c.exec(updateConflict, counting.id); err != nil {
 			return false, err
 		}
-		w.mark(counting.subject, id, 0)
+		w.mark(counting.subject, newest, 0)
 	}
 	var amount any
 	if r.Amount != nil {
@@ -93,7 +102,10 @@ func (w *writer) writeRecord(r *plan.Record) (isNew bool, err error) {
 		return false, err
 	}
 	if status != quarantined {
-		w.mark(subject, id, 1)
+		w.mark(subject, newest, 1)
+		if redo != nil {
+			redo.keys[recordKey{scope, r.Key}] = true
+		}
 	}
 	return true, nil
 }

@@ -42,7 +42,7 @@ type answer struct {
 func (p *packer) prepare(b *state.Batch) (*request, error) {
 	r := &request{batch: b, done: make(chan answer, 1)}
 	r.rows = 1 + len(b.Raws) + len(b.Derived) + len(b.Intents) + len(b.Concluded) + 3*len(b.Items) + len(b.Touches) +
-		len(b.Records) + len(b.Events) + len(b.LossWindows) + len(b.Notes)
+		3*len(b.Superseded) + len(b.Records) + len(b.Events) + len(b.LossWindows) + len(b.Notes)
 	if len(b.Raws) > 0 {
 		r.bodies = make([]body, len(b.Raws))
 		for i := range b.Raws {

@@ -39,6 +39,7 @@ func testModel(t *testing.T, d Driver) {
 			"":        func(rt *rapid.T) { m.compare(rt, b) },
 			"items":   func(rt *rapid.T) { m.writeItems(rt, b) },
 			"records": func(rt *rapid.T) { m.writeRecords(rt, b) },
+			"redo":    func(rt *rapid.T) { m.supersede(rt, b) },
 			"fold":    func(rt *rapid.T) { m.fold(rt, b) },
 			"reopen":  func(*rapid.T) { b.reopen() },
 		})
@@ -112,17 +113,44 @@ func (m *model) ids() []int64 {
 	return ids
 }
 
+// anyRecord is a record that may well be there already.
+func anyRecord(rt *rapid.T) plan.Record {
+	r := record(fmt.Sprint(rapid.IntRange(1, 4).Draw(rt, "identity")), rapid.SampledFrom([]string{"", "k", "l"}).Draw(rt, "key"), byte(rapid.IntRange(1, 4).Draw(rt, "content")))
+	if n := rapid.IntRange(0, 3).Draw(rt, "event"); n > 0 {
+		r.EventTime = at(n)
+	}
+	if rapid.IntRange(0, 5).Draw(rt, "quarantined") == 0 {
+		r.Quarantined = "odd"
+	}
+	return r
+}
+
+// supersede tells one record otherwise, or takes it away.
+func (m *model) supersede(rt *rapid.T, b *bench) {
+	if len(m.records) == 0 {
+		return
+	}
+	n := rapid.IntRange(0, len(m.records)-1).Draw(rt, "which")
+	id := b.records(state.RecordFilter{})[n].ID
+	batch := &state.Batch{Superseded: []int64{id}}
+	rest := slices.Delete(slices.Clone(m.records), n, n+1)
+	if rapid.Bool().Draw(rt, "otherwise") {
+		r := anyRecord(rt)
+		r.ID = id
+		batch.Records = []plan.Record{r}
+		if !slices.ContainsFunc(rest, func(o plan.Record) bool { return o.Key == r.Key && o.Digest == r.Digest }) {
+			rest = slices.Insert(rest, n, r)
+		}
+	}
+	b.commit(batch)
+	m.records = rest
+	m.judge()
+}
+
 func (m *model) writeRecords(rt *rapid.T, b *bench) {
 	batch := &state.Batch{}
 	for range rapid.IntRange(1, 4).Draw(rt, "records") {
-		r := record(fmt.Sprint(rapid.IntRange(1, 4).Draw(rt, "identity")), rapid.SampledFrom([]string{"", "k", "l"}).Draw(rt, "key"), byte(rapid.IntRange(1, 4).Draw(rt, "content")))
-		if n := rapid.IntRange(0, 3).Draw(rt, "event"); n > 0 {
-			r.EventTime = at(n)
-		}
-		if rapid.IntRange(0, 5).Draw(rt, "quarantined") == 0 {
-			r.Quarantined = "odd"
-		}
-		batch.Records = append(batch.Records, r)
+		batch.Records = append(batch.Records, anyRecord(rt))
 	}
 	b.commit(batch)
 	news := 0

@@ -34,6 +34,7 @@ func Run(t *testing.T, d Driver) {
 		{"Items", testItems},
 		{"Moves", testMoves},
 		{"Records", testRecords},
+		{"Superseded", testSuperseded},
 		{"Tally", testTally},
 		{"Unfolded", testUnfolded},
 		{"Evidence", testEvidence},
