@@ -109,6 +109,21 @@ func testSuperseded(t *testing.T, d Driver) {
 		same(t, "counts of records", sum, int64(0))
 	})
 
+	t.Run("an old record told with a later event", func(t *testing.T) {
+		b := open(t, d)
+		i := b.item(address(check, "a", nil), "1")
+		b.track(i)
+		other := record("2", "", 1)
+		b.add(other, timed("k", 1, 0))
+		i.FoldedTo = must(b.Tally(background, &i.Item))(t).UpTo
+		b.track(i)
+		told := timed("k", 2, 5)
+		told.ID, told.Identity = ids(b)[0], "2"
+		b.commit(&state.Batch{Superseded: ids(b)[:1], Records: []plan.Record{told}})
+		same(t, "conflicts", b.flags(), []bool{false, true})
+		same(t, "whose record counts no more", must(b.Unfolded(background, 9))(t), []int64{i.ID})
+	})
+
 	t.Run("one that is there already", func(t *testing.T) {
 		b := open(t, d)
 		b.add(record("1", "a", 1), record("1", "b", 1))
