@@ -47,7 +47,8 @@ resource "globfax_recipient" "fax" {
 		}
 	}
 	a := s.agent()
-	s.must(0, "plan") // reads nothing: the last reads are younger than the floor
+	eventually(t, func() string { return unless(s.values(`globfax_recipient.fax["never"]`)["status"], "queued") })
+	s.must(0, "plan") // does not read it: the last recorded read is younger than the floor
 	eventually(t, func() string { return unless(reads(server, "never").Count >= 5, true) })
 	a.stop()
 
@@ -122,6 +123,26 @@ resource "itniotech_otp_order" "login" {
 // A pull under way is never cut off: SIGTERM waits for the answer and records it.
 func TestSIGTERMLetsAPullFinish(t *testing.T) {
 	t.Parallel()
+	endDuringPull(t, func(a *process) {
+		a.signal(syscall.SIGTERM)
+		a.waitLog("stopping")
+	})
+}
+
+// timeout(1), and some supervisors, send SIGTERM to the process and then to its group.
+func TestASecondSIGTERMCutsNoPullOff(t *testing.T) {
+	t.Parallel()
+	endDuringPull(t, func(a *process) {
+		a.signal(syscall.SIGTERM)
+		a.waitLog("stopping")
+		a.signal(syscall.SIGTERM)
+	})
+}
+
+// endDuringPull ends an agent while the vendor has deleted a report and its answer
+// is on the way.
+func endDuringPull(t *testing.T, end func(*process)) {
+	t.Helper()
 	server, env := vendors(t, sandbox.Options{})
 	describe(t, server)
 	s := newSite(t, oneOfEach, env)
@@ -129,9 +150,8 @@ func TestSIGTERMLetsAPullFinish(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := s.agent()
-	eventually(t, func() string { return unless(len(server.Account().Deleted), 1) }) // deleted, and the answer is on its way
-	a.signal(syscall.SIGTERM)
-	a.waitLog("stopping")
+	eventually(t, func() string { return unless(len(server.Account().Deleted), 1) })
+	end(a)
 	if code := a.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

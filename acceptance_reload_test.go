@@ -80,6 +80,9 @@ resource "globfax_recipient" "fax" {
 	if status, _ := a.get("/-/reload"); status != http.StatusMethodNotAllowed {
 		t.Errorf("GET /-/reload: %d", status)
 	}
+	if status, body := a.get("/"); status != http.StatusNotFound || !strings.Contains(body, "not in this version") {
+		t.Errorf("the dashboard to come: %d %s", status, body)
+	}
 	// What only a restart can change is said.
 	s.write("main.wb.hcl", strings.Replace(s.read("main.wb.hcl"), "127.0.0.1:0", "127.0.0.1:1", 1))
 	eventually(t, func() string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -195,4 +196,15 @@ resource "globfax_recipient" "fax" {
 	state("met late")
 	s.must(0, "plan", "-check-exitcode")
 	a.stop()
+}
+
+// An apply that cannot even begin leaves no state behind, which would hide the
+// one of -sandbox from the commands that read.
+func TestAFailedApplyMakesNoState(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "provider \"globfax\" {}\n\nresource \"globfax_recipient\" \"fax\" {\n  rcpt_ref = \"rcpt_1\"\n}\n", nil)
+	says(t, "apply without credentials", s.must(1, "apply", "-auto-approve").stderr, "GLOBFAX_API_KEY", "GLOBFAX_API_SECRET")
+	if entries, err := os.ReadDir(s.dir); err != nil || len(entries) != 1 {
+		t.Errorf("it left files behind: %v, %v", entries, err)
+	}
 }

@@ -128,6 +128,11 @@ func (a *Agent) adminHandler() http.Handler {
 		_, _ = io.WriteString(w, "healthy\n")
 	})
 	mux.HandleFunc("GET /-/ready", a.serveReady)
+	for _, later := range []string{"GET /{$}", "GET /api/"} {
+		mux.HandleFunc(later, func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "not in this version: there are /metrics, /-/healthy, /-/ready and POST /-/reload", http.StatusNotFound)
+		})
+	}
 	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) {
 		answer := make(chan error, 1)
 		select {
