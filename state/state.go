@@ -75,7 +75,7 @@ type Reader interface {
 
 	History(ctx context.Context, filter HistoryFilter) iter.Seq2[*plan.Event, error]
 	// Records yields records in the order in which they were recorded (those of
-	// one Key in any order).
+	// one key in any order).
 	Records(ctx context.Context, filter RecordFilter) iter.Seq2[*plan.Record, error]
 	Raw(ctx context.Context, id int64) (*Raw, error)
 	// Raws yields raws in the order of their ids.
@@ -143,9 +143,10 @@ type RecordFilter struct {
 
 	// RawID selects what was made of one raw; the other fields do not count then.
 	RawID int64
-	// Key, with Type and Account, selects the contents of one key; Status and
-	// Since do not count then.
-	Key, Account string
+	// Same selects the contents that stand beside a record: those of its Type,
+	// Account and Key, or, without a Key, of its Digest. The other fields do not
+	// count then.
+	Same *plan.Record
 }
 
 // RawFilter selects raws.

@@ -67,6 +67,7 @@ func TestQueryPlans(t *testing.T) {
 		selectContents:     "records_once",
 		recordsOfRaw:       "records_raw",
 		recordsOfKey:       "records_once",
+		recordsOfContent:   "records_once",
 
 		selectQuarantinedRaws: "SEARCH w USING INTEGER PRIMARY KEY",
 		insertSubject:         "items_identity",

@@ -69,6 +69,9 @@ var (
 	recordsOfKey = &query{"records of a key", "SELECT " + recordColumns + ` FROM records r INDEXED BY records_once
 		JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item
 		WHERE r.scope = (SELECT id FROM scopes WHERE type = ?1 AND account = ?2) AND r.key = ?3`}
+	recordsOfContent = &query{"records of a content", "SELECT " + recordColumns + ` FROM records r INDEXED BY records_once
+		JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item
+		WHERE r.scope = (SELECT id FROM scopes WHERE type = ?1 AND account = ?2) AND r.key = '' AND r.digest = ?3`}
 )
 
 // Records yields records in the order in which they were recorded; those of one
@@ -77,8 +80,10 @@ func (r *Reader) Records(ctx context.Context, f state.RecordFilter) iter.Seq2[*p
 	switch {
 	case f.RawID != 0:
 		return stream(ctx, r, recordsOfRaw, record, f.RawID)
-	case f.Key != "":
-		return stream(ctx, r, recordsOfKey, record, f.Type, f.Account, f.Key)
+	case f.Same != nil && f.Same.Key != "":
+		return stream(ctx, r, recordsOfKey, record, f.Same.Type, f.Same.Account, f.Same.Key)
+	case f.Same != nil:
+		return stream(ctx, r, recordsOfContent, record, f.Same.Type, f.Same.Account, f.Same.Digest[:])
 	}
 	shape := recordsShape{typ: f.Type != "", since: !f.Since.IsZero(), status: f.Status}
 	q, ok := recordsQueries[shape]

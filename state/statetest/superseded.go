@@ -161,10 +161,16 @@ func testSuperseded(t *testing.T, d Driver) {
 		same(t, "of a raw", got, "bk")
 		n, _ := keys(state.RecordFilter{RawID: 999})
 		same(t, "of none", n, 0)
-		n, _ = keys(state.RecordFilter{Type: check, Account: "acme", Key: "k"})
+		sought := record("", "k", 77)
+		n, _ = keys(state.RecordFilter{Same: &sought})
 		same(t, "of a key", n, 4)
-		n, _ = keys(state.RecordFilter{Type: check, Account: "other", Key: "k"})
+		sought.Account = "other"
+		n, _ = keys(state.RecordFilter{Same: &sought})
 		same(t, "of a key elsewhere", n, 0)
+		b.add(record("1", "", 5), record("1", "", 6))
+		sought = record("", "", 6)
+		n, _ = keys(state.RecordFilter{Same: &sought})
+		same(t, "of a content without a key", n, 1)
 		rawIDs := func(f state.RawFilter) (list []int64) {
 			for _, r := range all(t, b.Raws(background, f)) {
 				list = append(list, r.ID)
