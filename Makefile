@@ -1,4 +1,4 @@
-.PHONY: test run lint bench fuzz docs
+.PHONY: test run lint bench bench-quick fuzz docs
 
 test: ## the README's test command
 	go test ./...
@@ -10,3 +10,9 @@ lint:
 	gofmt -l .
 	go vet ./...
 	go tool staticcheck ./...
+
+bench: ## measures beside the peers, one table; about ten minutes
+	go run ./bench
+
+bench-quick: ## the same with smaller numbers; about a minute
+	go run ./bench -quick
