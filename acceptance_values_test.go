@@ -208,3 +208,37 @@ func TestAFailedApplyMakesNoState(t *testing.T) {
 		t.Errorf("it left files behind: %v, %v", entries, err)
 	}
 }
+
+// What is declared only once others were read cannot be shown before; nothing of
+// it happens without a yes.
+func TestApplyAsksBeforeDependentsChange(t *testing.T) {
+	t.Parallel()
+	server, env := vendors(t, sandbox.Options{})
+	if err := server.AddRecipient(sandbox.Recipient{Ref: "rcpt_1", Status: "success", SettleAfter: sandbox.Duration(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, fourProviders+`
+resource "globfax_recipient" "first" {
+  for_each = toset(["rcpt_1"])
+  rcpt_ref = each.key
+}
+
+resource "nxcloud_number_check" "unsettled" {
+  for_each = { for k, r in globfax_recipient.first : k => r if !r.settled }
+  batch_no = each.key
+}
+`, env)
+	s.must(0, "apply", "-auto-approve")
+	before := s.must(0, "state", "list").stdout
+	server.Advance(2 * time.Hour)
+	eventually(t, func() string { // until the floor of 100 ms has passed
+		if got := s.must(0, "plan").lastLine(); got != "Plan: 0 to track, 0 to change, 1 to forget. 1 changed remotely." {
+			return got
+		}
+		return ""
+	})
+	s.must(1, "apply") // standard input is empty: nobody said yes
+	if after := s.must(0, "state", "list").stdout; after != before {
+		t.Errorf("without a yes the tracked items became\n%s, they were\n%s", after, before)
+	}
+}
