@@ -196,10 +196,6 @@ resource "nxcloud_number_check" "january" {
 		t.Errorf("%d of 50 accepted callbacks survived", n)
 	}
 
-	second := s.start("agent", "-nonsense") // does not take the state
-	if second.wait() == 0 {
-		t.Error("an agent with a flag that does not exist runs")
-	}
 	a = s.agent()
 	wants(t, "the policy", s.values("ucloud_usms_report_pull.main"), map[string]any{"loss_windows": 1})
 	if got := a.metric(`waybill_loss_windows_total{provider="ucloud"}`); got != "1" {

@@ -68,7 +68,6 @@ resource "globfax_recipient" "fax" {
 	a.tracked(3)
 	mount("2", 4)
 	a.tracked(5)
-	s.env["WAYBILL_VAR_late"] = "no effect: an environment does not change" // only of later commands
 	s.write("mount/2/faxes.csv", csv(5))
 	a.signal(syscall.SIGHUP)
 	a.tracked(6)
