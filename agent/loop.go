@@ -411,7 +411,8 @@ func (a *Agent) alive(ctx context.Context, now time.Time) (*state.Batch, error) 
 		return nil, fmt.Errorf("note %s: %w", noteAlive, err)
 	}
 	until := a.receiving // so long nothing was received
-	if now.Sub(a.receiving) >= retryChance {
+	chance := now.Sub(a.receiving) >= retryChance
+	if chance {
 		until = now // the beats since tell of nothing else
 	}
 	switch {
@@ -424,7 +425,7 @@ func (a *Agent) alive(ctx context.Context, now time.Time) (*state.Batch, error) 
 				})
 			}
 		}
-	case !until.Equal(now) && !last.After(now):
+	case !chance && !last.After(now):
 		batch.Notes[noteAlive] = text
 	}
 	return batch, nil
