@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
@@ -96,17 +97,22 @@ func (p *pass) readAll(ctx context.Context, c *recorder) error {
 	total := int64(len(reads))
 	var done atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(p.parallelism())
+	group.SetLimit(p.parallelism() + recording)
+	calls := make(chan struct{}, p.parallelism())
 	for _, item := range reads {
 		group.Go(func() error {
-			if groupCtx.Err() != nil {
+			select {
+			case calls <- struct{}{}:
+			case <-groupCtx.Done():
 				return groupCtx.Err()
 			}
+			over := sync.OnceFunc(func() { <-calls })
+			defer over()
 			a := p.accounts[item.Account]
 			if p.refused(item.Account) {
 				return nil // one refusal of the credentials is enough
 			}
-			vendorErr, err := c.read(groupCtx, item, c.snapshot(), a)
+			vendorErr, err := c.read(groupCtx, item, c.snapshot(), a, over)
 			if vendorErr != nil {
 				p.warn(item.Account, &item.Address, vendorErr)
 			}

@@ -93,9 +93,14 @@ func (c *recorder) paceOf(item *plan.Item) (pace, error) {
 	return p, nil
 }
 
-// read polls one item and records what came of it. The returned error is the
-// vendor's; a state that cannot be written is a fatal one.
-func (c *recorder) read(ctx context.Context, item *plan.Item, epoch int64, a *account) (vendorErr, fatal error) {
+// recording is how many answers may wait for the disk beside the calls that are
+// under way: the more wait, the more share one fsync.
+const recording = 512
+
+// read polls one item and records what came of it. answered is called once a good
+// answer is there, so that the next call need not wait for the disk. The
+// returned error is the vendor's; a state that cannot be written is a fatal one.
+func (c *recorder) read(ctx context.Context, item *plan.Item, epoch int64, a *account, answered func()) (vendorErr, fatal error) {
 	t, err := c.catalog.typeOf(item.Address.Type)
 	if err != nil {
 		return nil, err
@@ -104,6 +109,9 @@ func (c *recorder) read(ctx context.Context, item *plan.Item, epoch int64, a *ac
 	started := c.now()
 	r := poll(ctx, t, a, item, c.now)
 	c.metrics.read(a, r, c.now().Sub(started))
+	if r.err == nil {
+		answered()
+	}
 
 	c.mu.RLock()
 	defer c.mu.RUnlock()

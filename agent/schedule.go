@@ -45,6 +45,7 @@ type queue struct {
 	log   *slog.Logger
 	wake  chan struct{}
 	slots chan struct{} // one for each call that may be under way
+	room  chan struct{} // one for each turn that may be under way, its recording included
 
 	mu       sync.Mutex
 	heap     turns
@@ -69,7 +70,7 @@ func newQueue(name string, rec *recorder, a *account) *queue {
 		n = max(a.Concurrency, 1)
 	}
 	return &queue{
-		name: name, rec: rec, log: rec.log, wake: make(chan struct{}, 1), slots: make(chan struct{}, n),
+		name: name, rec: rec, log: rec.log, wake: make(chan struct{}, 1), slots: make(chan struct{}, n), room: make(chan struct{}, n+recording),
 		inFlight: make(map[int64]bool), missed: make(map[int64][]turn), unrecorded: make(map[int64]time.Time), account: a,
 	}
 }
@@ -129,6 +130,11 @@ func (q *queue) run(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		select {
+		case q.room <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		select {
 		case q.slots <- struct{}{}:
 		case <-ctx.Done():
 			return
@@ -136,6 +142,7 @@ func (q *queue) run(ctx context.Context) {
 		due, wait := q.next(q.rec.now())
 		if due == nil {
 			<-q.slots
+			<-q.room
 			timer.Reset(wait)
 			select {
 			case <-timer.C:
@@ -146,8 +153,10 @@ func (q *queue) run(ctx context.Context) {
 			continue
 		}
 		calls.Go(func() {
-			defer func() { <-q.slots }()
-			q.look(ctx, *due)
+			defer func() { <-q.room }()
+			over := sync.OnceFunc(func() { <-q.slots })
+			defer over()
+			q.look(ctx, *due, over)
 		})
 	}
 }
@@ -179,9 +188,10 @@ func (q *queue) next(now time.Time) (*turn, time.Duration) {
 	}
 }
 
-// look reads, pulls or derives one item whose turn it is.
-func (q *queue) look(ctx context.Context, due turn) {
-	vendorErr, pause, fatal := q.attend(ctx, due)
+// look reads, pulls or derives one item whose turn it is. answered is called when
+// the next may begin, if that is before look returns.
+func (q *queue) look(ctx context.Context, due turn, answered func()) {
+	vendorErr, pause, fatal := q.attend(ctx, due, answered)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.inFlight, due.id)
@@ -210,7 +220,7 @@ func (q *queue) look(ctx context.Context, due turn) {
 // attend does the work of one turn. It is not cut off by ctx: what is in flight
 // finishes. pause is for how long the account is left alone should the vendor
 // have refused the credentials.
-func (q *queue) attend(ctx context.Context, due turn) (vendorErr error, pause time.Duration, fatal error) {
+func (q *queue) attend(ctx context.Context, due turn, answered func()) (vendorErr error, pause time.Duration, fatal error) {
 	epoch := q.rec.snapshot()
 	work := context.WithoutCancel(ctx)
 	items, err := q.rec.store.ItemsByID(work, []int64{due.id})
@@ -242,7 +252,7 @@ func (q *queue) attend(ctx context.Context, due turn) (vendorErr error, pause ti
 		q.add(due.id, unrecorded.Add(a.MinInterval), time.Unix(0, due.due))
 		return errNoCall, 0, nil
 	case t.Kind == plan.Polled && (item.ReadAt.IsZero() || !now.Before(item.ReadAt.Add(a.MinInterval))):
-		vendorErr, fatal = q.rec.read(work, item, epoch, a)
+		vendorErr, fatal = q.rec.read(work, item, epoch, a, answered)
 		return vendorErr, settings.MaxInterval, fatal
 	}
 	return errNoCall, 0, q.rec.fold(work, item.ID)
