@@ -188,15 +188,19 @@ func (r *Report) Counts() string {
 		r.Faults, r.Deleted, r.InWindows, r.Expired, r.Accepted, r.Dropped, r.Reads, r.Records, r.Items, r.Events, r.Windows)
 }
 
-// String lists the violations, at most 40 of them.
+// String lists the violations, at most 5 of each promise.
 func (r *Report) String() string {
 	var b strings.Builder
-	for i, v := range r.Violations {
-		if i == 40 {
-			fmt.Fprintf(&b, "and %d more\n", len(r.Violations)-i)
-			break
+	said := make(map[Promise]int)
+	for _, v := range r.Violations {
+		if said[v.Promise]++; said[v.Promise] <= 5 {
+			b.WriteString(v.String() + "\n")
 		}
-		b.WriteString(v.String() + "\n")
+	}
+	for p, n := range said {
+		if n > 5 {
+			fmt.Fprintf(&b, "and %d more of: %s\n", n-5, p)
+		}
 	}
 	b.WriteString(r.Counts())
 	return b.String()

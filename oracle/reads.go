@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/plan"
@@ -48,11 +49,12 @@ func (c *check) punctuality() {
 		if !polled {
 			continue
 		}
-		id := string(v) + "\x00" + item.Identity
+		identity := item.Identity[strings.LastIndexByte(item.Identity, '/')+1:] // itniotech's is app_id/order_id
+		id := string(v) + "\x00" + identity
 		if item.Account != c.limits.account(v) || len(times[id]) > 0 && !complete[id] || item.NotFound {
 			continue // reads of what does not exist are not in the account
 		}
-		c.late(string(v)+" "+item.Identity, v, times[id], c.alive(item))
+		c.late(string(v)+" "+identity, v, times[id], c.alive(item))
 	}
 }
 
