@@ -116,6 +116,9 @@ func AppendString(b []byte, s string) []byte {
 // DecodeJSON reads one JSON value into Go's any, numbers as json.Number, so
 // that none passes through a float64. Anything after the value is an error.
 func DecodeJSON(b []byte) (any, error) {
+	if x, ok := decodeQuick(b); ok {
+		return x, nil
+	}
 	decoder := json.NewDecoder(bytes.NewReader(b))
 	decoder.UseNumber()
 	var x any

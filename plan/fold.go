@@ -49,20 +49,11 @@ func evidenceOf(t *Type, item *Item, tally Tally, now time.Time) (Evidence, erro
 		GaveUp: settings.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(settings.GiveUpAfter)),
 	}
 	if len(item.Seen) > 0 {
-		if e.Seen, err = DecodeValue(item.Seen, seenType(t)); err != nil {
+		if e.Seen, err = DecodeValue(item.Seen, t.shape().seenType); err != nil {
 			return Evidence{}, fmt.Errorf("recorded observation: %w", err)
 		}
 	}
 	return e, nil
-}
-
-// seenType is the object type of an observation's attributes.
-func seenType(t *Type) cty.Type {
-	attrs := make(map[string]cty.Type, len(t.Attributes))
-	for _, a := range t.Attributes {
-		attrs[a.Name] = a.Type
-	}
-	return cty.Object(attrs)
 }
 
 // EncodeSeen is the canonical JSON of an observation, as Item.Seen keeps it.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"sync"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -78,6 +79,22 @@ type Type struct {
 	// ClockDriven says that Derive looks at Evidence.Now, so that an item may
 	// change without a read (besides giving up, which every type does).
 	ClockDriven bool
+
+	shapes                           sync.Once
+	argsType, observedType, seenType cty.Type // see shape
+}
+
+// shape makes the object types once: they are asked for at every read.
+func (t *Type) shape() *Type {
+	t.shapes.Do(func() {
+		t.argsType, t.observedType = t.makeArgsType(), t.makeObservedType()
+		seen := make(map[string]cty.Type, len(t.Attributes))
+		for _, a := range t.Attributes {
+			seen[a.Name] = a.Type
+		}
+		t.seenType = cty.Object(seen)
+	})
+	return t
 }
 
 // Kind is how a type's evidence arrives.
@@ -156,7 +173,9 @@ var pollType = cty.Object(map[string]cty.Type{"interval": cty.String, "max_inter
 
 // ArgsType is the object type of an instance's complete arguments: the type's
 // own, and poll, give_up_after and suspend where the kind has them.
-func (t *Type) ArgsType() cty.Type {
+func (t *Type) ArgsType() cty.Type { return t.shape().argsType }
+
+func (t *Type) makeArgsType() cty.Type {
 	attrs := make(map[string]cty.Type, len(t.Arguments)+4)
 	for _, a := range t.Arguments {
 		attrs[a.Name] = a.Type
@@ -174,7 +193,9 @@ func (t *Type) ArgsType() cty.Type {
 
 // ObservedType is the object type of what Derive returns: the type's
 // attributes and the common ones, without those that are arguments too.
-func (t *Type) ObservedType() cty.Type {
+func (t *Type) ObservedType() cty.Type { return t.shape().observedType }
+
+func (t *Type) makeObservedType() cty.Type {
 	attrs := make(map[string]cty.Type, len(t.Attributes)+8)
 	for _, a := range t.Attributes {
 		attrs[a.Name] = a.Type
