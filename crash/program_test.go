@@ -34,6 +34,9 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if log := os.Getenv("WAYBILL_TRACE"); log != "" {
+		os.Exit(trace(log, os.Args[1:])) // this is the recorder of a test's system calls
+	}
 	flag.Parse()
 	// These tests wait more than they work.
 	if err := flag.Set("test.parallel", "8"); err != nil {
@@ -73,6 +76,9 @@ func start(t *testing.T, dir string, env map[string]string, more map[string]stri
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if tracer, ok := more["WAYBILL_TRACER"]; ok {
+		path, args = tracer, append([]string{path}, args...)
 	}
 	p := &process{t: t, cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Dir = dir
