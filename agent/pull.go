@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/waybill-dev/waybill/failpoint"
@@ -123,12 +124,7 @@ func (c *recorder) derivePull(ctx context.Context, raw *state.Raw, intent *state
 	if err != nil {
 		return pulled{}, err
 	}
-	page := recordsOf(vendor, providers.Answer{
-		At: raw.At, Status: raw.Status, Body: raw.Body, Complete: raw.Complete, Reached: true,
-	})
-	for i := range page.Records {
-		page.Records[i].Account, page.Records[i].ReceivedAt, page.Records[i].RawID = raw.Account, raw.At, raw.ID
-	}
+	page := derived(vendor, raw)
 	var window *plan.LossWindow
 	if !page.Whole {
 		window = &plan.LossWindow{
@@ -147,6 +143,29 @@ func (c *recorder) derivePull(ctx context.Context, raw *state.Raw, intent *state
 	c.metrics.pulled(raw.Account, batch.NewRecords)
 	c.recorded()
 	return pulled{reports: len(page.Records), full: page.Err == nil && len(page.Records) >= intent.Limit, err: page.Err}, nil
+}
+
+// derived is what a pull's or a callback's bytes come to: pure. A callback is
+// always a record, if only a quarantined one.
+func derived(vendor *providers.Definition, raw *state.Raw) providers.Page {
+	answer := providers.Answer{At: raw.At, Status: raw.Status, Body: raw.Body, Complete: raw.Complete, Reached: true}
+	if raw.Kind == state.RawCallback {
+		answer.Status = http.StatusOK
+	}
+	page := recordsOf(vendor, answer)
+	if raw.Kind == state.RawCallback && len(page.Records) == 0 {
+		reason := "it could not be understood"
+		if page.Err != nil {
+			reason = page.Err.Error()
+		}
+		page.Records = []plan.Record{{
+			Type: countedType(vendor), Outcome: plan.Unknown, Quarantined: reason, Digest: bodyDigest(raw.Body), Attributes: []byte("{}"),
+		}}
+	}
+	for i := range page.Records {
+		page.Records[i].Account, page.Records[i].ReceivedAt, page.Records[i].RawID = raw.Account, raw.At, raw.ID
+	}
+	return page
 }
 
 // recordsOf parses, and makes of a parser's fault a page that could not be

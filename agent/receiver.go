@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/failpoint"
-	"github.com/waybill-dev/waybill/plan"
-	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 )
 
@@ -119,19 +117,9 @@ func (c *recorder) receive(ctx context.Context, a *account, body []byte) (result
 		ID: c.store.NewRawID(), Kind: state.RawCallback, Account: a.Name, At: now,
 		Complete: true, Body: body, Derived: true,
 	}
-	page := recordsOf(a.vendor, providers.Answer{At: now, Status: http.StatusOK, Body: body, Complete: true, Reached: true})
-	if len(page.Records) == 0 {
-		reason := "it could not be understood"
-		if page.Err != nil {
-			reason = page.Err.Error()
-		}
-		page.Records = []plan.Record{{
-			Type: countedType(a.vendor), Outcome: plan.Unknown, Quarantined: reason, Digest: bodyDigest(body), Attributes: []byte("{}"),
-		}}
-	}
+	page := derived(a.vendor, &raw)
 	result = "accepted"
 	for i := range page.Records {
-		page.Records[i].Account, page.Records[i].ReceivedAt, page.Records[i].RawID = a.Name, now, raw.ID
 		if page.Records[i].Quarantined != "" {
 			result = "quarantined"
 		}
