@@ -31,11 +31,12 @@ const (
 
 // Main runs the command that args (without the program's name) ask for, on the
 // process's own streams and environment, and returns the exit code. The first
-// interrupt or SIGTERM cancels the command, a second one ends the process.
+// interrupt or SIGTERM cancels the command; a second interrupt ends the process, a
+// second SIGTERM does not, for timeout(1) and some supervisors send it twice at once.
 func Main(args []string, vendors []*providers.Definition) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	p := &program{
 		vendors: vendors,
 		in:      os.Stdin,
@@ -44,6 +45,7 @@ func Main(args []string, vendors []*providers.Definition) int {
 		environ: os.Environ(),
 		now:     time.Now,
 	}
+	paceCollector(p.getenv)
 	code := p.main(ctx, args)
 	if err := p.out.Flush(); err != nil {
 		p.fail(fmt.Errorf("write standard output: %w", err))
