@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // Bounds on what is read: a configuration or a data file beyond them is a
@@ -125,7 +126,13 @@ func (c *Config) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 	if diags := checkDepth(name, src); diags.HasErrors() {
 		return nil, diags
 	}
-	return c.parser.ParseHCL(src, name)
+	file, diags := c.parser.ParseHCL(src, name)
+	if file != nil {
+		if body, ok := file.Body.(*hclsyntax.Body); ok {
+			useDecimals(body)
+		}
+	}
+	return file, diags
 }
 
 // readBounded reads a regular file of at most limit bytes.

@@ -177,6 +177,7 @@ func render(name, text string, vars cty.Value, functions map[string]function.Fun
 	if diags.HasErrors() {
 		return cty.DynamicVal, firstError(diags)
 	}
+	useDecimals(expr)
 	ctx := &hcl.EvalContext{Functions: functions, Variables: vars.AsValueMap()}
 	for variable := range ctx.Variables {
 		if !hclsyntax.ValidIdentifier(variable) {
