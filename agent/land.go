@@ -186,11 +186,11 @@ func (c *recorder) concludeLost(ctx context.Context, intent state.Intent) error 
 	defer c.mu.RUnlock()
 	defer c.alone(intent.ItemID)()
 	now := c.now()
-	window := &plan.LossWindow{
+	window := inOrder(&plan.LossWindow{
 		Address: intent.Address, Account: intent.Account, From: intent.StartedAt, To: now,
 		Bound: int64(intent.Limit), Cause: plan.LossPull,
 		Detail: "the process ended between the request and the answer",
-	}
+	})
 	items, err := c.store.ItemsByID(ctx, []int64{intent.ItemID})
 	if err != nil {
 		return fmt.Errorf("load %s: %w", intent.Address, err)

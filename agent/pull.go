@@ -192,6 +192,7 @@ func (c *recorder) concludePull(ctx context.Context, intent state.Intent, at tim
 	if err != nil {
 		return fmt.Errorf("load %s: %w", intent.Address, err)
 	}
+	window = inOrder(window)
 	var told *plan.Item
 	if len(items) == 1 {
 		item := items[0]
@@ -232,11 +233,23 @@ func (c *recorder) concludePull(ctx context.Context, intent state.Intent, at tim
 	return nil
 }
 
+// inOrder puts a window's ends in order: a clock that is set back during a pull
+// has them the wrong way round.
+func inOrder(w *plan.LossWindow) *plan.LossWindow {
+	if w != nil && w.To.Before(w.From) {
+		w.From, w.To = w.To, w.From
+	}
+	return w
+}
+
 // retentionWindow is a loss without bound when the vendor kept reports for less
 // long than nobody asked for them.
 func retentionWindow(item *plan.Item, page providers.Page, at time.Time) []plan.LossWindow {
 	last := item.Pulls.LastSuccessAt
-	if !page.Whole || page.Err != nil || last.IsZero() || at.Sub(last) <= retention {
+	if last.IsZero() {
+		last = item.TrackedAt // it was to be pulled from then on
+	}
+	if !page.Whole || page.Err != nil || at.Sub(last) <= retention {
 		return nil
 	}
 	return []plan.LossWindow{{
