@@ -235,6 +235,7 @@ func (w *world) vendorTrouble() {
 		w.cutNext = class
 		w.mu.Unlock()
 		w.trouble(sandbox.UCloud)
+		w.send(w.upTo(time.Second, time.Minute))
 		time.Sleep(w.upTo(time.Minute, 6*time.Minute))
 		w.calmAfter(0, sandbox.UCloud)
 		return
@@ -246,6 +247,12 @@ func (w *world) vendorTrouble() {
 	}
 	_, err := w.vendors.AddFault(f)
 	w.must(err)
+	switch f.Vendor { // something for it to strike
+	case sandbox.UCloud:
+		w.send(w.upTo(time.Second, 10*time.Minute))
+	case sandbox.NXCloud:
+		w.batch(w.upTo(time.Second, 10*time.Minute))
+	}
 	time.Sleep(w.upTo(10*time.Second, 15*time.Minute))
 	if w.chance(20) {
 		w.kill()
