@@ -41,6 +41,7 @@ func commands() []*command {
 		outputCommand(),
 		rawShowCommand(),
 		recordsCommand(),
+		replayCommand(),
 		sandboxCommand(),
 		showCommand(),
 		stateBackupCommand(),

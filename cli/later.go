@@ -15,7 +15,6 @@ func laterCommands() []*command {
 		{"graph", "", "Show what depends on what (not in this version)"},
 		{"providers schema", "[-json]", "Show the schemas of the vendors (not in this version)"},
 		{"prune", "-before=T", "Drop old history (not in this version)"},
-		{"replay", "[-all | ID...]", "Derive again from the vendors' bytes (not in this version)"},
 		{"report", "costs|failures|losses", "Sums, failures and losses (not in this version)"},
 		{"test", "", "Run the tests of a configuration (not in this version)"},
 	} {

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/plan"
+)
+
+// jsonDifferenceLine is one line of replay -json: a record or an item that differs.
+type jsonDifferenceLine struct {
+	Difference string       `json:"difference"` // "record" or "item"
+	RawID      *string      `json:"raw_id"`
+	ID         *string      `json:"id,omitempty"` // of the record, where it has one
+	Change     string       `json:"change,omitempty"`
+	Key        string       `json:"key,omitempty"`
+	Before     string       `json:"quarantined_before,omitempty"`
+	After      string       `json:"quarantined,omitempty"`
+	Address    *string      `json:"address,omitempty"`
+	Changes    []plan.Field `json:"changes,omitempty"`
+}
+
+// jsonReplayedLine is the last line of replay -json.
+type jsonReplayedLine struct {
+	Replayed    int `json:"replayed"`
+	Records     int `json:"records_changed"`
+	Items       int `json:"items_changed"`
+	Quarantined int `json:"quarantined"`
+	Unreadable  int `json:"unreadable"`
+	Waiting     int `json:"waiting"`
+}
+
+// changeOf names what a replay did to a record.
+func changeOf(d agent.Difference) string {
+	switch {
+	case d.Before == nil:
+		return "added"
+	case d.After == nil:
+		return "kept"
+	case d.Before.Quarantined != "" && d.After.Quarantined == "":
+		return "mended"
+	case d.Before.Quarantined == "" && d.After.Quarantined != "":
+		return "quarantined"
+	}
+	return "changed"
+}
+
+// recordOf is the record that a difference is best named by.
+func recordOf(d agent.Difference) *plan.Record {
+	if d.After != nil {
+		return d.After
+	}
+	return d.Before
+}
+
+func (p *program) jsonDifference(d agent.Difference) {
+	line := jsonDifferenceLine{Difference: "item", RawID: idText(d.RawID)}
+	if d.Address != nil {
+		address := d.Address.String()
+		line.Address = &address
+		for _, f := range d.Fields {
+			line.Changes = append(line.Changes, plan.Field{Path: f.Path, Before: orNull(f.Before), After: orNull(f.After)})
+		}
+		p.lineJSON(line)
+		return
+	}
+	r := recordOf(d)
+	line.Difference, line.Change, line.ID, line.Key = "record", changeOf(d), idText(r.ID), r.Key
+	if d.Before != nil {
+		line.Before = d.Before.Quarantined
+	}
+	if d.After != nil {
+		line.After = d.After.Quarantined
+	}
+	p.lineJSON(line)
+}
+
+func (p *program) jsonReplayed(r *agent.Replayed) {
+	p.lineJSON(jsonReplayedLine{r.Answers, r.Records, r.Items, r.Quarantined, r.Unreadable, r.Waiting})
+}
+
+// showDifference prints one difference for people.
+func (p *program) showDifference(d agent.Difference) {
+	out := p.out
+	if d.Address != nil {
+		out.printf("%s  %s\n", out.paint(yellow, pad("observed", 11)), out.paint(bold, d.Address.String()))
+		for _, f := range d.Fields {
+			out.printf("    %s = %s -> %s\n", f.Path, jsonText(orNull(f.Before), "    "), jsonText(orNull(f.After), "    "))
+		}
+		return
+	}
+	r, change := recordOf(d), changeOf(d)
+	color := map[string]string{"mended": green, "added": green, "quarantined": red}[change]
+	if color == "" {
+		color = yellow
+	}
+	key := r.Key
+	if key == "" {
+		key = "(no key)"
+	}
+	out.printf("%s  %s  %s", out.paint(color, pad(change, 11)), r.Type, key)
+	if id := idText(d.RawID); id != nil {
+		out.printf("  %s", out.paint(dim, "raw "+*id))
+	}
+	out.println("")
+	if r.Quarantined != "" {
+		out.println(wrap(r.Quarantined, out.width, "    "))
+	}
+}
+
+// showReplayed prints what a replay came to: one line, and notes on what needs
+// somebody.
+func (p *program) showReplayed(r *agent.Replayed, options agent.ReplayOptions) {
+	var parts []string
+	if r.Records > 0 {
+		parts = append(parts, plural(r.Records, "record")+" changed")
+	}
+	if r.Items > 0 {
+		parts = append(parts, plural(r.Items, "item")+" changed")
+	}
+	if len(parts) == 0 {
+		parts = []string{"no difference"}
+	}
+	p.out.printf("Replayed %s: %s.\n", plural(r.Answers, "answer"), strings.Join(parts, ", "))
+	if r.Answers == 0 && !options.All && len(options.Raws) == 0 {
+		p.note("Nothing is quarantined. To derive everything again, run: waybill replay -all")
+	}
+	if r.Quarantined > 0 {
+		p.note("Still in quarantine: %s. waybill records -status=quarantined tells why.", plural(r.Quarantined, "record"))
+	}
+	if r.Unreadable > 0 {
+		p.note("Not derived by this version, and kept as they were: %d.", r.Unreadable)
+	}
+	if r.Waiting > 0 {
+		p.note("Not derived yet: %s. The next apply, or the agent, does that.", plural(r.Waiting, "answer"))
+	}
+}
