@@ -53,7 +53,7 @@ func TestEveryDatabaseCallFailsOnce(t *testing.T) {
 	}
 	runs := map[string]func(*inside, func(string) error) error{
 		"apply": func(w *inside, fault func(string) error) error { return w.apply(fault) },
-		"agent": func(w *inside, fault func(string) error) error { return w.agent(fault, 3*time.Minute) },
+		"agent": func(w *inside, fault func(string) error) error { return w.agent(fault, 130*time.Second) },
 	}
 	for command, run := range runs {
 		for name, code := range codes {
@@ -93,7 +93,7 @@ func failsAt(t *testing.T, n int64, code sqlite3.ErrNo, advice string, run func(
 		w.limits.Kills = []time.Time{at}
 	}
 	time.Sleep(time.Minute) // of the bubble: every floor has passed
-	if err := w.agent(nil, 5*time.Minute); err != nil {
+	if err := w.agent(nil, 3*time.Minute); err != nil {
 		t.Fatalf("call %d (%s): the next process: %v", n, op, err)
 	}
 	reader, err := sqlite.OpenReader(w.path)

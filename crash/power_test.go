@@ -26,7 +26,7 @@ import (
 )
 
 // cuts is how many power cuts a recording is tried with, beside the one at its end.
-const cuts = 80
+const cuts = 60
 
 // A power cut at any moment takes away whatever was not synced. What was accepted
 // before it is there after the next start, or the loss is a recorded window; what
