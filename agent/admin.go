@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -69,15 +70,24 @@ func (l *listeners) receiverAddr() net.Addr { return l.receiver.Addr() }
 // serve answers on both ports; an error of either ends the agent.
 func (l *listeners) serve(a *Agent) <-chan error {
 	l.adminServer = &http.Server{
-		Handler: a.adminHandler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: admitting(a.adminHandler()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
 	}
 	// A vendor sends a small body at once: whoever is slow is no vendor.
 	l.receiverServer = &http.Server{
-		Handler: &receiver{agent: a}, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		Handler: newReceiver(a), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	served := make(chan error, 2)
+	var crowd limiter
 	start := func(server *http.Server, listener net.Listener, file string) {
+		server.ConnContext = visit
+		server.ErrorLog = log.New(&serverLog{log: a.log, now: a.runner.Now}, "", 0)
+		listener = newDoor(listener, func(int) {
+			if n, ok := crowd.allow(a.runner.Now()); ok {
+				a.log.Warn("too many connections at once: one that said nothing was closed", "address", listener.Addr().String(), "more_unlogged", n)
+			}
+		})
 		if file != "" && !filepath.IsAbs(file) {
 			file = filepath.Join(a.opts.Dir, file)
 		}
@@ -98,7 +108,7 @@ func (l *listeners) serve(a *Agent) <-chan error {
 
 // quietWeb drops what the web toolkit tells of every start: the agent has told
 // where it listens.
-func quietWeb(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+func quietWeb(l *slog.Logger) *slog.Logger { return slog.New(warnings{l.Handler()}) }
 
 type warnings struct{ slog.Handler }
 
@@ -119,6 +129,15 @@ func (l *listeners) shutdown(longest time.Duration) {
 
 func (l *listeners) close() {
 	_, _ = l.admin.Close(), l.receiver.Close() // closed already after serving
+}
+
+// admitting keeps the connections of requests under way: whoever reaches the
+// admin listener may ask.
+func admitting(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer admit(r)()
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (a *Agent) adminHandler() http.Handler {
@@ -180,6 +199,9 @@ func (a *Agent) serveReady(w http.ResponseWriter, _ *http.Request) {
 	a.mu.Unlock()
 	if reload.err != nil {
 		fmt.Fprintf(&body, "note the reload at %s was refused, the last good configuration runs: %s\n", plan.FormatTime(reload.at), reload.err)
+	}
+	if reload.dependents != nil {
+		fmt.Fprintf(&body, "note what depends on observed values was not evaluated again, the declaration stays as it was: %s\n", reload.dependents)
 	}
 	if reload.restart != "" {
 		fmt.Fprintf(&body, "note %s changed and needs a restart\n", reload.restart)

@@ -29,6 +29,11 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 		accounts: p.accounts, spill: spill{dir: spillDir(p.opts.StatePath)}, abandon: ctx.Done(),
 	}
 	c.backlog.Store(true)
+	c.lost = func(windows []plan.LossWindow) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.result.LossWindows = append(p.result.LossWindows, windows...)
+	}
 	c.changed = func(item *plan.Item, fields []plan.Field) {
 		if item.TrackedAt.Before(started) {
 			p.mu.Lock()
@@ -55,6 +60,9 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 			changes, err := p.ev.diff(ctx, nil)
 			if err != nil {
 				return p.result, diags, fmt.Errorf("compare with the state: %w", err)
+			}
+			if more := p.ev.forgets(changes); more.HasErrors() {
+				return p.result, diags.Extend(more), nil
 			}
 			if err := p.carryOutWave(ctx, c, changes); err != nil {
 				return p.result, diags, err
@@ -84,7 +92,10 @@ func (p *pass) carryOutWave(ctx context.Context, c *recorder, changes []plan.Cha
 			return err
 		}
 	}
-	return c.foldAll(ctx)
+	if err := c.foldAll(ctx); err != nil {
+		return err
+	}
+	return c.catchUp(ctx, p.ev)
 }
 
 // readAll reads every unsettled item that this pass has not read and whose last

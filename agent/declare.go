@@ -103,6 +103,9 @@ func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 	write := state.ItemWrite{Item: *items[0]}
 	event := plan.Event{At: now, ItemID: write.ID, Address: change.Address, Action: change.Action, Revision: c.revision}
 	if change.Action == plan.Forget {
+		if event.Changes, err = plan.ForgetFields(&write.Item); err != nil {
+			return fmt.Errorf("%s: %w", change.Address, err)
+		}
 		write.ForgottenAt, write.Due = now, time.Time{}
 		batch.Items = append(batch.Items, write)
 		batch.Events = append(batch.Events, event)
@@ -186,7 +189,7 @@ func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 	if err != nil {
 		return err
 	}
-	var before []byte
+	again := false // it was tracked before
 	write := state.ItemWrite{Item: plan.Item{TrackedAt: now}}
 	if id, ok := forgotten[identityOf(d.Address.Type, d.Account, d.Identity)]; ok {
 		items, err := c.store.ItemsByID(ctx, []int64{id})
@@ -194,11 +197,8 @@ func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 			return fmt.Errorf("load the history of %s: %w", d.Address, err)
 		}
 		if len(items) == 1 {
-			write.Item = *items[0]
+			again, write.Item = true, *items[0]
 			write.ForgottenAt, write.TrackedAt, write.Expectations, write.Failures = time.Time{}, now, nil, 0
-			if before, err = plan.Merge(write.Values, write.Args); err != nil {
-				return fmt.Errorf("%s: %w", d.Address, err)
-			}
 		}
 	}
 	if write.ID == 0 {
@@ -207,7 +207,7 @@ func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 	write.Address, write.Account, write.Identity = d.Address, d.Account, d.Identity
 	write.Args, write.Origin, write.Revision = d.Args, d.Origin, c.revision
 	first, cached := fresh[t.Name]
-	if cached && before == nil && c.plain(d.Address) {
+	if cached && !again && c.plain(d.Address) {
 		write.Values, write.Outcome, write.Settled, write.Due = first.Values, first.Outcome, first.Settled, now
 		if p, err := c.paceOf(&write.Item); err != nil {
 			return err
@@ -218,15 +218,11 @@ func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 		if err := c.redeclared(ctx, &write, now); err != nil {
 			return err
 		}
-		if t.Kind == plan.Polled && before == nil && !write.Settled {
+		if t.Kind == plan.Polled && !again && !write.Settled {
 			fresh[t.Name] = plan.Derived{Values: write.Values, Outcome: write.Outcome, Settled: write.Settled}
 		}
 	}
-	after, err := plan.Merge(write.Values, write.Args)
-	if err != nil {
-		return fmt.Errorf("%s: %w", d.Address, err)
-	}
-	fields, err := plan.Fields(before, after)
+	fields, err := plan.TrackFields(&write.Item)
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.Address, err)
 	}

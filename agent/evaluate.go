@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -123,6 +124,21 @@ func (e *evaluation) diff(ctx context.Context, each func(*plan.Item)) ([]plan.Ch
 	}, keep)
 }
 
+// deferred are the blocks whose instances depend on something not read yet.
+func (e *evaluation) deferred() []string {
+	var blocks []string
+	for block, evaluated := range e.blocks {
+		if !evaluated {
+			blocks = append(blocks, block)
+		}
+	}
+	for address := range e.kept {
+		blocks = append(blocks, address.String())
+	}
+	slices.Sort(blocks)
+	return blocks
+}
+
 // forgets checks what a plan would forget: an item with prevent_forget stays
 // unless a removed block names it.
 func (e *evaluation) forgets(changes []plan.Change) hcl.Diagnostics {
@@ -132,7 +148,7 @@ func (e *evaluation) forgets(changes []plan.Change) hcl.Diagnostics {
 			continue
 		}
 		settings, err := plan.SettingsOf(changes[i].Item.Args)
-		if err != nil || !settings.PreventForget {
+		if err != nil || !(settings.PreventForget || e.prevented(changes[i].Address)) {
 			continue
 		}
 		diags = diags.Append(&hcl.Diagnostic{
@@ -143,6 +159,17 @@ func (e *evaluation) forgets(changes []plan.Change) hcl.Diagnostics {
 		})
 	}
 	return diags
+}
+
+// prevented reports whether the block that declares an address says
+// prevent_forget now, though the item was recorded before it did.
+func (e *evaluation) prevented(address plan.Address) bool {
+	desired := e.seen.desired[address.Block()]
+	if len(desired) == 0 {
+		return false
+	}
+	settings, err := plan.SettingsOf(desired[0].Args)
+	return err == nil && settings.PreventForget
 }
 
 func originOf(o plan.Origin) string {

@@ -31,6 +31,9 @@ func judge(ev *hclspec.Evaluation, t *plan.Type, item *plan.Item, now time.Time)
 		if i := slices.IndexFunc(item.Expectations, func(e plan.Expectation) bool { return e.Name == v.Name }); i >= 0 {
 			prev = item.Expectations[i]
 		}
+		if item.FirstReadAt.IsZero() && !item.Settled {
+			v.Known = false // it is judged at each observation, and there was none
+		}
 		e := plan.Judge(prev, v, item.TrackedAt, item.Settled, now)
 		next = append(next, e)
 		if at := item.TrackedAt.Add(v.Within); e.State == plan.ExpectPending && v.Within > 0 && at.After(now) &&

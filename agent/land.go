@@ -215,7 +215,6 @@ func (c *recorder) concludeLost(ctx context.Context, intent state.Intent) error 
 		return fmt.Errorf("record the loss window of %s: %w", intent.Address, err)
 	}
 	failpoint.Hit(failpoint.FinishRecorded)
-	c.metrics.losses(batch.LossWindows)
-	c.log.Error("records may have been lost", "address", intent.Address.String(), "cause", window.Cause, "bound", window.Bound, "detail", window.Detail)
+	c.tellLosses(batch.LossWindows)
 	return nil
 }

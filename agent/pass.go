@@ -55,10 +55,15 @@ func (r *Runner) Apply(ctx context.Context, config *hclspec.Config, store state.
 		if wave == nil || more.HasErrors() {
 			break
 		}
-		p.waves++
+		if p.waves++; p.waves > 1 {
+			p.result.Dependents = append(p.result.Dependents, wave.Blocks...)
+		}
 	}
 	if diags.HasErrors() {
 		return nil, diags, nil
+	}
+	if err := p.known(ctx, p.opts.Reread); err != nil {
+		return nil, diags, err
 	}
 	if err := p.survey(ctx); err != nil {
 		return nil, diags, err
@@ -166,7 +171,8 @@ func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
 			}
 			declared := *item
 			declared.Address, declared.Args = d.Address, d.Args
-			if p.opts.Refresh && t.Kind == plan.Polled && p.readable(&declared, now) {
+			// One that was never read may be under way in an agent at this moment.
+			if p.opts.Refresh && t.Kind == plan.Polled && !item.ReadAt.IsZero() && p.readable(&declared, now) {
 				group.Go(func() error {
 					err := p.lookAt(ctx, t, item, declared)
 					p.mu.Lock()
@@ -266,7 +272,7 @@ func (p *pass) drift(t *plan.Type, item *plan.Item, next plan.Item, fields []pla
 }
 
 // readable reports whether an item may be read now: not settled, not suspended,
-// and its last read longer ago than the floor.
+// and its last read, if there was one, longer ago than the floor.
 func (p *pass) readable(item *plan.Item, now time.Time) bool {
 	a, ok := p.accounts[item.Account]
 	if !ok || a.Poller == nil || a.Suspend || item.Settled {
@@ -277,6 +283,26 @@ func (p *pass) readable(item *plan.Item, now time.Time) bool {
 		return false
 	}
 	return item.ReadAt.IsZero() || !now.Before(item.ReadAt.Add(a.MinInterval))
+}
+
+// known refuses addresses that name nothing tracked: a mistyped one would be
+// passed over in silence.
+func (p *pass) known(ctx context.Context, addresses []plan.Address) error {
+	for _, address := range addresses {
+		found := false
+		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: address.Type, Name: address.Name, Declared: true}) {
+			if err != nil {
+				return fmt.Errorf("read the state: %w", err)
+			}
+			if found = address.Covers(item.Address); found {
+				break
+			}
+		}
+		if !found {
+			return fmt.Errorf("%s is not tracked: 'waybill state list' shows what is", address)
+		}
+	}
+	return nil
 }
 
 // survey counts what an apply would read and pull.
@@ -323,6 +349,7 @@ func (p *pass) survey(ctx context.Context) error {
 
 // conclude diffs, then assesses.
 func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
+	p.result.Deferred = p.ev.deferred()
 	var gaveUp []int64
 	now := p.runner.Now()
 	changes, err := p.ev.diff(ctx, func(item *plan.Item) {

@@ -218,11 +218,7 @@ func (c *recorder) concludePull(ctx context.Context, intent state.Intent, at tim
 	if err := c.store.Commit(ctx, batch); err != nil {
 		return fmt.Errorf("record the pull of %s: %w", intent.Address, err)
 	}
-	c.metrics.losses(batch.LossWindows)
-	for i := range batch.LossWindows {
-		w := &batch.LossWindows[i]
-		c.log.Error("records may have been lost", "address", w.Address.String(), "cause", w.Cause, "bound", w.Bound, "salvaged", w.Salvaged, "detail", w.Detail)
-	}
+	c.tellLosses(batch.LossWindows)
 	if told != nil && told.ForgottenAt.IsZero() {
 		var fields []plan.Field
 		if len(batch.Events) > 0 {

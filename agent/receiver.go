@@ -23,11 +23,28 @@ const maxCallback = 1 << 20
 //	200  its bytes are on disk (fsync), whether they could be understood or not
 //	404  no such provider, a wrong token or a wrong address; nothing is stored
 //	405  another method
+//	411  an HTTP/1.0 body without its length: nobody can tell where it ends
 //	413  a body over 1 MiB
 //	503  it cannot be stored now; the vendor tries again
+//
+// A body that was cut short is 400, and nothing of it is stored.
 type receiver struct {
 	agent *Agent
-	quiet limiter
+	quiet limiter // of refusals
+	loud  limiter // of callbacks that cannot be stored
+	// large has room for the bodies over smallCallback that are in memory at once.
+	large chan struct{}
+}
+
+// smallCallback is how long an ordinary callback is, with much to spare. The
+// longer ones wait for each other, so that memory stays bounded.
+const (
+	smallCallback  = 64 << 10
+	largeCallbacks = 32
+)
+
+func newReceiver(a *Agent) *receiver {
+	return &receiver{agent: a, large: make(chan struct{}, largeCallbacks)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -52,13 +69,21 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		r.refuse(w, name, http.StatusNotFound, "unauthenticated")
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxCallback))
+	defer admit(request)()
+	if !request.ProtoAtLeast(1, 1) && request.Header.Get("Content-Length") == "" {
+		r.refuse(w, name, http.StatusLengthRequired, "no_length")
+		return
+	}
+	body, done, err := r.read(w, request)
+	defer done()
 	if err != nil {
+		status, why := http.StatusBadRequest, "cut_off"
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			r.refuse(w, name, http.StatusRequestEntityTooLarge, "too_large")
-			return
+			status, why = http.StatusRequestEntityTooLarge, "too_large"
+		} else if errors.Is(err, errCrowded) {
+			status, why = http.StatusServiceUnavailable, "crowded"
 		}
-		r.refuse(w, name, http.StatusBadRequest, "cut_off")
+		r.refuse(w, name, status, why)
 		return
 	}
 	if failpoint.Weakened(failpoint.AnswerFirst) {
@@ -67,9 +92,13 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 	}
 	failpoint.Hit(failpoint.CallbackRead)
-	result, err := r.agent.rec.receive(request.Context(), a, body)
+	// A sender who leaves stops no commit: his going away says nothing of our disk.
+	result, err := r.agent.rec.receive(context.WithoutCancel(request.Context()), a, body)
 	if err != nil {
-		r.agent.log.Error("a callback cannot be stored; the vendor is asked to try again", "account", name, "error", err)
+		r.agent.notStored()
+		if n, ok := r.loud.allow(r.agent.runner.Now()); ok {
+			r.agent.log.Error("callbacks cannot be stored; the vendor is asked to try again", "account", name, "error", err, "more_unlogged", n)
+		}
 		r.refuse(w, name, http.StatusServiceUnavailable, "not_stored")
 		return
 	}
@@ -77,6 +106,47 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	failpoint.Hit(failpoint.CallbackStored)
 	w.WriteHeader(http.StatusOK)
 	failpoint.Hit(failpoint.CallbackSent)
+}
+
+// errCrowded: too many large bodies at once.
+var errCrowded = errors.New("too many large callbacks at once")
+
+// read reads a body whole. done must be called once the body is of no use any
+// more, whatever the error.
+func (r *receiver) read(w http.ResponseWriter, request *http.Request) (body []byte, done func(), err error) {
+	done = func() {}
+	if request.ContentLength > maxCallback {
+		r.drain(request)
+		return nil, done, &http.MaxBytesError{Limit: maxCallback}
+	}
+	rest := request.Body
+	if size := request.ContentLength; size < 0 || size > smallCallback {
+		if body, err = io.ReadAll(io.LimitReader(rest, smallCallback)); err != nil || len(body) < smallCallback {
+			return body, done, err
+		}
+		select {
+		case r.large <- struct{}{}:
+			done = func() { <-r.large }
+		case <-time.After(5 * time.Second):
+			return nil, done, errCrowded
+		case <-request.Context().Done():
+			return nil, done, request.Context().Err()
+		}
+	}
+	more, err := io.ReadAll(http.MaxBytesReader(w, rest, int64(maxCallback-len(body))))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		r.drain(request)
+	}
+	if body == nil {
+		return more, done, err
+	}
+	return append(body, more...), done, err
+}
+
+// drain takes in what an admitted sender still sends, for a while: he hears the
+// answer only once he has finished. Nothing of it is kept.
+func (r *receiver) drain(request *http.Request) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(request.Body, 16*maxCallback)) // the answer is the same
 }
 
 // account finds the account that callbacks of that name are for.

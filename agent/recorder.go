@@ -40,6 +40,8 @@ type recorder struct {
 	rescheduled func(item *plan.Item)
 	// changed is told of items whose values changed, and how; may be nil.
 	changed func(item *plan.Item, fields []plan.Field)
+	// lost is told of loss windows that were recorded; nil: they are logged.
+	lost func([]plan.LossWindow)
 	// unfolded is told that records were stored; may be nil.
 	unfolded chan struct{}
 

@@ -12,7 +12,6 @@ import (
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
-	"github.com/waybill-dev/waybill/state"
 )
 
 // reloadState is how the last reload ended.
@@ -20,6 +19,8 @@ type reloadState struct {
 	at      time.Time
 	err     error  // nil: it was taken
 	restart string // what was changed and needs a restart, in words
+	// dependents is why what others refer to could not be evaluated again.
+	dependents error
 	// lastGood says that the kept copy runs, because the directory's own
 	// configuration could not be taken at the start.
 	lastGood bool
@@ -105,6 +106,24 @@ func (a *Agent) refused(config *hclspec.Config, err error) {
 	a.metrics.reloadOK.Set(0)
 	if config != nil {
 		a.watched.add(config.Files())
+	}
+}
+
+// evaluated remembers how the evaluation of dependents ended: one that was
+// refused leaves the declaration as it was, and is told where a refused reload is.
+func (a *Agent) evaluated(err error) {
+	a.mu.Lock()
+	before := a.reload.dependents
+	a.reload.dependents = err
+	sound := err == nil && a.reload.err == nil
+	a.mu.Unlock()
+	if sound {
+		a.metrics.reloadOK.Set(1)
+	} else {
+		a.metrics.reloadOK.Set(0)
+	}
+	if err != nil && (before == nil || before.Error() != err.Error()) {
+		a.log.Error("what depends on observed values could not be evaluated again; the declaration stays as it was", "error", err)
 	}
 }
 
@@ -257,7 +276,7 @@ func (a *Agent) record(ctx context.Context, ev *evaluation, changes []plan.Chang
 		return err
 	}
 	a.rec.recorded()
-	if err := a.judgeAnew(ctx, ev); err != nil {
+	if err := a.rec.judgeAnew(ctx, ev); err != nil {
 		return err
 	}
 	ev.rest()
@@ -279,42 +298,6 @@ func (a *Agent) logChecks(checks []plan.Check) {
 		}
 	}
 	a.failing = failing
-}
-
-// judgeAnew judges the items of blocks with expectations, so that an expectation
-// that was just declared holds for what settled long ago too.
-func (a *Agent) judgeAnew(ctx context.Context, ev *evaluation) error {
-	now := a.runner.Now()
-	var ids []int64
-	for block, desired := range ev.seen.desired {
-		if len(desired) == 0 || !ev.hcl.HasExpect(block) {
-			continue
-		}
-		address := desired[0].Address
-		t, err := a.rec.catalog.typeOf(address.Type)
-		if err != nil {
-			return err
-		}
-		for item, err := range a.store.Items(ctx, state.ItemFilter{Type: address.Type, Name: address.Name}) {
-			if err != nil {
-				return fmt.Errorf("read the state: %w", err)
-			}
-			probe := *item
-			changed, _, err := judge(ev.hcl, t, &probe, now)
-			if err != nil {
-				return err
-			}
-			if changed {
-				ids = append(ids, item.ID)
-			}
-		}
-	}
-	for _, id := range ids {
-		if err := a.rec.foldAnew(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // notTaken reports a configuration's mistakes and makes an error of them.

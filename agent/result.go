@@ -23,6 +23,14 @@ type Result struct {
 	// CredentialsFailed: a vendor refused our credentials; the command exits 1
 	// after everything else is recorded.
 	CredentialsFailed bool
+	// Dependents are the blocks whose instances depend on what is read, so that an
+	// apply may track and forget more of them than is shown before it reads.
+	Dependents []string
+	// Deferred are those of them whose instances cannot be told before something
+	// was read for the first time: the present ones stay.
+	Deferred []string
+	// LossWindows are those that an apply recorded.
+	LossWindows []plan.LossWindow
 	// Applied says that the plan was carried out.
 	Applied bool
 	// Diagnostics are the configuration's warnings.

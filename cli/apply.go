@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/waybill-dev/waybill/agent"
@@ -55,6 +57,12 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 		return exitError
 	}
 	defer s.close()
+	// A provider block at fault is told before a state is made.
+	if _, diags := s.config.Accounts(); diags.HasErrors() {
+		s.view.diagnostics(s.config.Sources(), s.config.Mistakes(ctx, diags))
+		return exitError
+	}
+	_, statErr := os.Stat(s.path)
 	store, err := p.writer(s.path, "apply")
 	if err != nil {
 		return s.view.fail(err)
@@ -78,16 +86,28 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 	}
 	if !result.Applied {
 		p.note("\nApply cancelled.")
-		return p.closing(store, exitError)
+		code := p.closing(store, exitError)
+		if errors.Is(statErr, fs.ErrNotExist) {
+			removeState(s.path) // it was made for this apply, and holds nothing
+		}
+		return code
 	}
 	s.view.warnings(result)
 	s.view.applied(result)
 	return p.closing(store, exitCode(result, f))
 }
 
-// needsApproval: reading alone harms nobody.
+// removeState removes a state's files.
+func removeState(path string) {
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		_ = os.Remove(path + suffix) // an empty state left behind does no harm
+	}
+}
+
+// needsApproval: reading alone harms nobody, unless what is read decides what is
+// tracked and forgotten.
 func needsApproval(r *agent.Result) bool {
-	return len(r.Plan.Changes) > 0 || len(r.Pulls) > 0
+	return len(r.Plan.Changes) > 0 || len(r.Pulls) > 0 || (len(r.Dependents) > 0 && r.Reads > 0)
 }
 
 // ask puts the question of apply and reads the answer from standard input, a

@@ -68,7 +68,7 @@ func statePullCommand() *command {
 
 // itemValues are an item's arguments and observed attributes as one JSON object.
 func (p *program) itemValues(item *plan.Item) ([]byte, error) {
-	values, err := plan.Merge(item.Values, item.Args)
+	values, err := plan.RecordedValues(item)
 	if err != nil {
 		return nil, fmt.Errorf("values of %s: %w", item.Address, err)
 	}

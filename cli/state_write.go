@@ -163,9 +163,13 @@ func (p *program) stateRemove(ctx context.Context, store state.Store, addresses 
 			taken[item.ID] = true
 			gone = append(gone, item)
 			write := state.ItemWrite{Item: *item}
+			fields, err := plan.ForgetFields(item)
+			if err != nil {
+				return fmt.Errorf("forget %s: %w", item.Address, err)
+			}
 			write.ForgottenAt, write.Due = now, time.Time{}
 			batch.Items = append(batch.Items, write)
-			batch.Events = append(batch.Events, plan.Event{At: now, ItemID: item.ID, Address: item.Address, Action: plan.Forget, Revision: item.Revision})
+			batch.Events = append(batch.Events, plan.Event{At: now, ItemID: item.ID, Address: item.Address, Action: plan.Forget, Revision: item.Revision, Changes: fields})
 		}
 	}
 	if err := commitEdit(ctx, store, batch); err != nil {

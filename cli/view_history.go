@@ -56,6 +56,9 @@ func (p *program) showEvent(e *plan.Event) {
 	out.println("")
 	shown := 0
 	for _, f := range e.Changes {
+		if e.Action == plan.Forget {
+			break // that all of it is gone goes without saying
+		}
 		before, after := string(orNull(f.Before)), string(orNull(f.After))
 		if before == after || before == "null" && after == "false" {
 			continue // says nothing

@@ -60,7 +60,11 @@ func (p *program) showItem(item *plan.Item, where located) {
 	}
 	out.println(out.paint(bold, title))
 	out.printf("resource %q %q {\n", item.Address.Type, item.Address.Name)
-	list := attributesOf(item.Values, item.Args)
+	values, err := plan.RecordedValues(item)
+	if err != nil { // what can be shown of a damaged state is
+		values = item.Args
+	}
+	list := attributesOf(values)
 	width := nameWidth(list)
 	for _, a := range list {
 		out.printf("    %s = %s\n", pad(a.name, width), valueText(a.value, "    "))

@@ -107,6 +107,38 @@ func ItemValues(t *Type, item *Item) (cty.Value, error) {
 	return mergeValues(args, cty.ObjectVal(attrs)), nil
 }
 
+// RecordedValues are an item's arguments and observed values as one canonical
+// JSON object, as the state has them: what was never read is null.
+func RecordedValues(item *Item) (json.RawMessage, error) {
+	values, err := Merge(item.Values, item.Args)
+	if err != nil || item.ObservedAt.IsZero() {
+		return values, err
+	}
+	// It moves without being a difference, so it is no recorded value.
+	return Merge(values, json.RawMessage(`{"observed_at":"`+FormatTime(item.ObservedAt)+`"}`))
+}
+
+// TrackFields are the differences of an item that begins to be tracked: all that
+// it holds. One that was forgotten tells all it holds again, so that its history
+// folds to it from either beginning.
+func TrackFields(item *Item) ([]Field, error) {
+	values, err := Merge(item.Values, item.Args)
+	if err != nil {
+		return nil, err
+	}
+	return Fields(nil, values)
+}
+
+// ForgetFields are the differences of an item that is forgotten: nothing of it is
+// left but its history.
+func ForgetFields(item *Item) ([]Field, error) {
+	values, err := Merge(item.Values, item.Args)
+	if err != nil {
+		return nil, err
+	}
+	return Fields(values, nil)
+}
+
 // DesiredValues are the values of a thing that is declared and not tracked yet:
 // its arguments are known, what is observed is not.
 func DesiredValues(t *Type, d *Desired) (cty.Value, error) {

@@ -127,8 +127,9 @@ type Tally struct {
 	UpTo int64 // for ItemWrite.FoldedTo
 }
 
-// HistoryFilter selects events. An Address without a key selects all instances
-// of the block.
+// HistoryFilter selects events. An Address selects the items that stand, or last
+// stood, there, with what happened to them at other addresses; without a key, those
+// of all instances of the block.
 type HistoryFilter struct {
 	Address *plan.Address
 	Since   time.Time

@@ -30,10 +30,14 @@ func makeHistoryQueries() map[historyShape]*query {
 func (s historyShape) text() string {
 	where, index := []string{"e.seq > ?1"}, " NOT INDEXED"
 	if s.block {
-		where, index = append(where, "e.block = (SELECT id FROM blocks WHERE type = ?2 AND name = ?3)"), " INDEXED BY events_address"
-	}
-	if s.key {
-		where = append(where, "e.key = ?4")
+		// Of an item that stands, or last stood, there: what happened to it elsewhere
+		// belongs to its history.
+		place := "block = (SELECT id FROM blocks WHERE type = ?2 AND name = ?3)"
+		if s.key {
+			place += " AND key = ?4"
+		}
+		where, index = append(where, "e.item IN (SELECT id FROM items WHERE "+place+" AND forgotten_at IS NULL"+
+			" UNION ALL SELECT id FROM items WHERE "+place+" AND forgotten_at IS NOT NULL)"), " INDEXED BY events_item"
 	}
 	if s.since {
 		where = append(where, "e.at >= ?5", "e.seq >= (SELECT min(seq) FROM events WHERE at >= ?5)")

@@ -2,6 +2,7 @@ package statetest
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -103,9 +104,14 @@ func testHistory(t *testing.T, d Driver) {
 		{Path: `extra["a \"b\""]`, Before: []byte(`{"x":[1,2]}`), After: []byte(`1.10`)},
 	}
 	where := []plan.Address{address(fax, "a", nil), address(fax, "b", 1), address(fax, "b", "k"), address(check, "a", nil)}
+	items := make([]state.ItemWrite, len(where))
+	for i := range items {
+		items[i] = b.item(where[i], fmt.Sprint(i))
+	}
+	b.track(items...)
 	var want []plan.Event
 	for n := range 12 {
-		e := plan.Event{At: at(n), ItemID: int64(n%4 + 1), Address: where[n%4], Action: plan.Observe, Revision: "r1", RawID: int64(n)}
+		e := plan.Event{At: at(n), ItemID: items[n%4].ID, Address: where[n%4], Action: plan.Observe, Revision: "r1", RawID: int64(n)}
 		if n%3 == 0 {
 			e.Changes, e.Action = change, plan.Track
 		}
@@ -140,6 +146,16 @@ func testHistory(t *testing.T, d Driver) {
 	same(t, "since, of an address", numbers(state.HistoryFilter{Since: at(3), Address: &where[2]}), []int64{6, 10})
 	same(t, "after", numbers(state.HistoryFilter{AfterID: got[9].Seq}), []int64{10, 11})
 	same(t, "after, of an address", numbers(state.HistoryFilter{AfterID: got[5].Seq, Address: &where[2]}), []int64{6, 10})
+	// What happened to an item elsewhere goes with it, and stays with one that is
+	// forgotten.
+	moved := items[2]
+	moved.Address = address(fax, "c", nil)
+	b.track(moved)
+	same(t, "of an address that was moved to", numbers(state.HistoryFilter{Address: &moved.Address}), []int64{2, 6, 10})
+	same(t, "of an address that was moved from", numbers(state.HistoryFilter{Address: &where[2]}), []int64(nil))
+	moved.ForgottenAt = at(13)
+	b.track(moved)
+	same(t, "of one that is forgotten", numbers(state.HistoryFilter{Address: &moved.Address}), []int64{2, 6, 10})
 	nobody := address(fax, "nobody", nil)
 	same(t, "of nobody", numbers(state.HistoryFilter{Address: &nobody}), []int64(nil))
 }

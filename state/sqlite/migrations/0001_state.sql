@@ -175,7 +175,7 @@ CREATE TABLE events (
   raw      INTEGER,
   changes  TEXT -- a list of {path, before, after}
 ) STRICT;
-CREATE INDEX events_address ON events (block, key);
+CREATE INDEX events_item ON events (item);
 CREATE INDEX events_at ON events (at);
 
 CREATE TABLE loss_windows (
