@@ -122,7 +122,7 @@ func TestMovedRemovedAndProtected(t *testing.T) {
 	if got := actions(events); !slices.Equal(got, []string{"move", "move"}) {
 		t.Errorf("the history of a moved item ends with %v", got)
 	}
-	if at := s.history("globfax_recipient.c"); len(at) != 1 || at[0].after("address") != "globfax_recipient.c" {
+	if at := s.history("globfax_recipient.c"); !slices.Equal(actions(at), []string{"track", "observe", "move", "move"}) || at[3].after("address") != "globfax_recipient.c" {
 		t.Errorf("the history at the new address: %+v", at)
 	}
 	wants(t, "moved", s.values("globfax_recipient.c"), map[string]any{"outcome": "succeeded"})
