@@ -1,10 +1,15 @@
-.PHONY: test run lint bench bench-quick fuzz docs
+.PHONY: test run lint soak bench bench-quick fuzz docs
 
 test: ## the README's test command
 	go test ./...
 
 run: ## the README's main command
 	go run . -chdir=examples/quickstart agent -sandbox
+
+SEEDS ?= 5000
+FIRST ?= 1001
+soak: ## the simulation with thousands of other seeds: make soak SEEDS=20000 FIRST=50001
+	go test -timeout 0 -run 'TestSimulation$$' ./oracle -seeds=$(SEEDS) -first=$(FIRST)
 
 lint:
 	gofmt -l .

@@ -24,7 +24,7 @@ type Promise string
 const (
 	Deleted    Promise = "a report that the vendor deleted is stored, or inside a recorded loss window"
 	Bounded    Promise = "a loss window's bound is not exceeded"
-	Windowed   Promise = "a loss window has a cause, and its times and bound make sense"
+	Windowed   Promise = "a loss window has a cause: a whole answer is never given up"
 	Expired    Promise = "a report that expired at the vendor is covered by a retention window"
 	Accepted   Promise = "a callback that was answered 200 is stored, byte for byte"
 	Dropped    Promise = "a callback that the vendor gave up is covered by an outage window, unless the way to the receiver was broken"
@@ -95,9 +95,9 @@ type Limits struct {
 	// Timeout bounds one call: a kill or failure may concern a call that began so
 	// long before. Zero means 30 seconds.
 	Timeout time.Duration
-	// CutPages counts the pulled pages that were spoiled on their way by other
-	// means than the sandbox's faults.
-	CutPages int64
+	// Cut are when pulled pages were spoiled on their way by other means than the
+	// sandbox's faults.
+	Cut []time.Time
 	// Accounts says which account of the state stands for a vendor; a vendor that
 	// is not there has an account of its own name.
 	Accounts map[sandbox.Vendor]string
@@ -305,7 +305,7 @@ func (c *check) load(ctx context.Context) error {
 	for i := range c.account.Faults {
 		c.report.Faults += c.account.Faults[i].Struck
 	}
-	c.report.Faults += c.limits.CutPages
+	c.report.Faults += int64(len(c.limits.Cut))
 	return nil
 }
 

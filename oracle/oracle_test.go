@@ -177,6 +177,7 @@ func healthy(t *testing.T) (w *world, account sandbox.Account, d *doctored) {
 func TestEachCheckGoesRed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, account, d := healthy(t)
+		defer w.end()
 		report, err := oracle.Check(context.Background(), account, d, w.limits)
 		must(t, err)
 		if !report.OK() {
@@ -224,6 +225,9 @@ func TestEachCheckGoesRed(t *testing.T) {
 			{"a window too many", oracle.Windowed, "loss windows of pulls", func(_ *sandbox.Account, d *doctored, _ *oracle.Limits) {
 				i := slices.IndexFunc(d.windows, func(w plan.LossWindow) bool { return w.Cause == plan.LossPull })
 				d.windows = append(d.windows, d.windows[i])
+			}},
+			{"a whole answer was given up", oracle.Windowed, "answered whole", func(_ *sandbox.Account, d *doctored, l *oracle.Limits) {
+				l.Cut = nil
 			}},
 			{"a window that ends before it begins", oracle.Windowed, "loss window", func(_ *sandbox.Account, d *doctored, _ *oracle.Limits) {
 				d.windows[0].From, d.windows[0].To = d.windows[0].To, d.windows[0].From

@@ -209,7 +209,7 @@ func (c *check) expiries() {
 // windowCauses holds that windows make sense, and that there are no more of
 // those for spoiled answers than answers were spoiled or programs killed.
 func (c *check) windowCauses() {
-	spoiled := c.limits.CutPages + int64(len(c.limits.Kills))
+	spoiled := int64(len(c.limits.Cut)) + int64(len(c.limits.Kills))
 	for i := range c.account.Faults {
 		f := &c.account.Faults[i]
 		if f.Vendor == sandbox.UCloud && f.Kind != sandbox.Odd && f.Kind != sandbox.Refuse && f.Kind != sandbox.Unreachable && f.Kind != sandbox.CloseIdle {
@@ -226,6 +226,9 @@ func (c *check) windowCauses() {
 		switch w.Cause {
 		case plan.LossPull:
 			pulls++
+			if p := c.needless(w); p != nil {
+				c.violated(Windowed, name, "pull %s at %s was answered whole, and nothing was in the way of keeping it", p.ReqUUID, stamp(p.At))
+			}
 			if w.Bound < 0 || w.Salvaged < 0 || w.Bound+w.Salvaged > 200 {
 				c.violated(Windowed, name, "bound %d and salvaged %d: a page holds 200 at most", w.Bound, w.Salvaged)
 			}
@@ -240,6 +243,26 @@ func (c *check) windowCauses() {
 	if pulls > spoiled {
 		c.violated(Windowed, "loss windows of pulls", "%d are recorded, and only %d pulls can have been spoiled", pulls, spoiled)
 	}
+}
+
+// needless is the pull that a window gives up although its answer went out whole
+// and the program lived; nil when the window has its reason.
+func (c *check) needless(w *plan.LossWindow) (clean *sandbox.Pull) {
+	within := func(t time.Time) bool { return c.covers(w, t) }
+	if slices.ContainsFunc(c.limits.Kills, within) || slices.ContainsFunc(c.limits.Cut, within) {
+		return nil
+	}
+	for i := range c.account.Pulls {
+		p := &c.account.Pulls[i]
+		if !within(p.At) || !c.ofPolicy(w, p) || p.Returned == p.Limit {
+			continue // after a full page another is pulled at once: the window may be that one's
+		}
+		if harmless := p.Fault == "" || p.Fault == sandbox.Delay || p.Fault == sandbox.Odd || p.Fault == sandbox.CloseIdle; !p.Whole || !harmless {
+			return nil
+		}
+		clean = p
+	}
+	return clean
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -170,9 +170,13 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response, err
 	}
 	x.w.mu.Lock()
-	class := x.w.cutNext
-	x.w.cutNext = cutNone
+	class, fail := x.w.cutNext, x.w.failNext
+	x.w.cutNext, x.w.failNext = cutNone, dbSound
 	x.w.mu.Unlock()
+	if fail != dbSound {
+		x.w.tell("the database fails under a pull")
+		x.w.failDB(fail)
+	}
 	if class == cutNone {
 		return response, nil
 	}
@@ -187,7 +191,7 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response, nil
 	}
 	x.w.mu.Lock()
-	x.w.limits.CutPages++
+	x.w.limits.Cut = append(x.w.limits.Cut, time.Now())
 	x.w.mu.Unlock()
 	response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:end]), broken{}))
 	return response, nil
@@ -252,6 +256,7 @@ type world struct {
 	mu       sync.Mutex
 	draw     *rand.Rand // of the wire
 	cutNext  cutClass
+	failNext int64 // how the database fails once the vendor has answered a pull
 	limits   oracle.Limits
 	story    []string
 	episodes map[string]int64
@@ -457,11 +462,21 @@ func (w *world) stop() {
 	if !w.failAt.IsZero() {
 		// What could be written nowhere is a loss window at the next start, and what
 		// was read is forgotten: as after a kill.
-		w.limits.CutPages++
 		w.limits.Kills = append(w.limits.Kills, time.Now())
 	}
 	w.mu.Unlock()
 	w.process = nil
+}
+
+// end leaves nothing behind in the bubble, whatever became of the test.
+func (w *world) end() {
+	w.vending()
+	<-w.vended
+	if w.process != nil {
+		w.process.stop()
+		<-w.process.ended
+	}
+	w.ghosts.Wait()
 }
 
 // kill ends the program as kill -9 does, at a moment when it waits: what is on
