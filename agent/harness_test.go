@@ -39,6 +39,7 @@ type world struct {
 	clock   *clock
 	vendors *sandbox.Server
 	runner  *agent.Runner
+	fault   func(op string) error // of the database; may be nil
 }
 
 func definitions() []*providers.Definition {
@@ -118,7 +119,7 @@ func (w *world) config() *hclspec.Config {
 
 func (w *world) open() *sqlite.Store {
 	w.t.Helper()
-	store, err := sqlite.Open(w.path, state.Owner{PID: os.Getpid(), Command: "test"}, sqlite.Options{})
+	store, err := sqlite.Open(w.path, state.Owner{PID: os.Getpid(), Command: "test"}, sqlite.Options{Fault: w.fault})
 	if err != nil {
 		w.t.Fatal(err)
 	}

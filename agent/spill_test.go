@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
 )
@@ -99,4 +103,37 @@ func TestDamagedSpill(t *testing.T) {
 			historyFolds(t, w)
 		})
 	}
+}
+
+// A pull that made no connection, and whose end could not be recorded, is
+// concluded by the same process before the next one, and is no loss: the process
+// knows that nothing reached the vendor.
+func TestUnrecordedEndOfAPull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t)
+		b.write("main.wb.hcl", b.providersText()+`resource "ucloud_usms_report_pull" "main" {}`)
+		_, err := b.vendors.AddFault(sandbox.Fault{Vendor: sandbox.UCloud, Kind: sandbox.Unreachable, Next: 1})
+		b.must(err)
+		var failed atomic.Bool
+		b.fault = func(op string) error {
+			if op == "concluded intent" && failed.CompareAndSwap(false, true) {
+				return fmt.Errorf("%s: disk I/O error", op)
+			}
+			return nil
+		}
+		b.must(b.start())
+		time.Sleep(3*time.Minute + 30*time.Second) // between two pulls
+		if !failed.Load() || len(b.vendors.Account().Pulls) == 0 {
+			t.Fatalf("the end of a pull failed: %v; the vendor answered %d pulls", failed.Load(), len(b.vendors.Account().Pulls))
+		}
+		if windows := b.losses(); len(windows) != 0 {
+			t.Errorf("windows of a pull that made no connection: %+v", windows)
+		}
+		reader := b.reader()
+		defer reader.Close()
+		if open, err := reader.OpenIntents(context.Background()); err != nil || len(open) > 0 {
+			t.Errorf("pulls that are over and stand open: %+v %v", open, err)
+		}
+		b.end()
+	})
 }
