@@ -83,6 +83,11 @@ func (p *program) agent(ctx context.Context, f *passFlags, maxUntrack string) er
 		return err
 	}
 	options.Settings, options.StatePath = settings, path
+	if box != nil {
+		if err := box.remember(ctx, path); err != nil {
+			return err
+		}
+	}
 	options.Listening = func(_, receiver net.Addr) {
 		if box == nil || receiver == nil {
 			return

@@ -117,7 +117,7 @@ func (p *program) prepare(ctx context.Context, f *passFlags) (*pass, bool) {
 	s.path = settings.BackendPath
 	if f.sandbox {
 		s.path = sandboxPath(s.path)
-		if err := s.sandbox.declare(ctx, cfg); err != nil {
+		if err := errors.Join(s.sandbox.remember(ctx, s.path), s.sandbox.declare(ctx, cfg)); err != nil {
 			s.view.fail(err)
 			s.close()
 			return s, false

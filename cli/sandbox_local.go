@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -13,6 +14,8 @@ import (
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
+	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/state/sqlite"
 )
 
 // localSandbox is the sandbox of -sandbox: four vendors in this process, on
@@ -21,6 +24,9 @@ type localSandbox struct {
 	server *sandbox.Server
 	cancel context.CancelFunc
 	pushed chan struct{} // closed when no push is under way any more
+
+	// known is what the state beside the sandbox tracks, by type, account and identity.
+	known map[[3]string]known
 
 	mu       sync.Mutex
 	receiver string            // base URL of our receiver, "" until it listens
@@ -32,6 +38,38 @@ type batch struct {
 	account, number string
 	expected        int
 }
+
+// known is what a state says of an item.
+type known struct {
+	tracked time.Time
+	settled bool
+}
+
+// remember takes what the state at path tracks, so that a sandbox which is
+// started anew goes on where the last one was: what was sent then is not sent
+// again now.
+func (s *localSandbox) remember(ctx context.Context, path string) error {
+	reader, err := sqlite.OpenReader(path)
+	if errors.Is(err, state.ErrNoState) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open state %s: %w", path, err)
+	}
+	defer reader.Close()
+	s.known = make(map[[3]string]known)
+	for item, err := range reader.Items(ctx, state.ItemFilter{Declared: true}) {
+		if err != nil {
+			return fmt.Errorf("read state %s: %w", path, err)
+		}
+		s.known[[3]string{item.Address.Type, item.Account, item.Identity}] = known{item.TrackedAt, item.Settled}
+	}
+	return nil
+}
+
+// sentStep is the grain of when a thing was sent, so that what the sandbox made
+// before the state tracked it is the same after.
+const sentStep = 10 * time.Second
 
 // startSandbox starts the vendors on a free port of loopback. Everything there
 // settles soon enough to be watched.
@@ -142,15 +180,21 @@ func (s *localSandbox) declareOne(d *plan.Desired) error {
 	if err := json.Unmarshal(d.Args, &args); err != nil {
 		return fmt.Errorf("read arguments: %w", err)
 	}
+	was, tracked := s.known[[3]string{d.Address.Type, d.Account, d.Identity}]
+	if args.Recipient == "" && args.Order == "" && was.settled {
+		return nil // its reports and results were told, once
+	}
 	if args.Batch != "" {
 		return s.declareBatch(&batch{account: d.Account, number: args.Batch, expected: args.Expected})
 	}
-	for _, id := range []string{args.Recipient, args.Order, args.Session} {
-		if id != "" {
-			return s.server.Declare(d.Address.Type, id, args.Expected, "")
-		}
+	if args.Session != "" {
+		return s.server.Declare(d.Address.Type, args.Session, args.Expected, "", time.Time{})
 	}
-	return nil
+	sent := s.server.Now()
+	if tracked {
+		sent = was.tracked
+	}
+	return s.server.Declare(d.Address.Type, args.Recipient+args.Order, args.Expected, "", sent.Truncate(sentStep))
 }
 
 // declareBatch declares a batch, or keeps it until the receiver listens.
@@ -167,7 +211,7 @@ func (s *localSandbox) declareBatch(b *batch) error {
 // push declares a batch whose results go to our receiver.
 func (s *localSandbox) push(b *batch) error {
 	url := s.receiver + "/callbacks/" + b.account + "/" + s.server.Credentials().NXCloudToken
-	return s.server.Declare("nxcloud_number_check", b.number, b.expected, url)
+	return s.server.Declare("nxcloud_number_check", b.number, b.expected, url, time.Time{})
 }
 
 // listening tells the sandbox where our receiver is, so that results can be

@@ -38,6 +38,7 @@ func (v *textPassView) applying(*agent.Result)    {}
 func (v *textPassView) planned(r *agent.Result, mode plannedMode) {
 	out := v.p.out
 	v.changes(r.Plan.Changes, mode)
+	v.waiting(r)
 	if mode == plannedDry {
 		v.drift(r.Plan.Drift)
 		v.outputs(r.Outputs)
@@ -53,6 +54,22 @@ func (v *textPassView) planned(r *agent.Result, mode plannedMode) {
 		line = out.paint(bold+";"+green, line)
 	}
 	out.printf("\n%s\n", line)
+}
+
+// waiting names what is declared and cannot be told yet.
+func (v *textPassView) waiting(r *agent.Result) {
+	if len(r.Deferred) == 0 {
+		return
+	}
+	out := v.p.out
+	out.println("\nDepends on what is not read yet, so that apply may track or forget more:\n")
+	for i, name := range r.Deferred {
+		if i == maxShown {
+			out.printf("  ... and %d more\n", len(r.Deferred)-maxShown)
+			break
+		}
+		out.printf("  %s\n", name)
+	}
 }
 
 // applied prints what an apply found and did; the last line tells the counts.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -11,7 +12,7 @@ import (
 )
 
 // errCredentials is the last word of a pass that a vendor refused.
-var errCredentials = errors.New("a vendor refused the credentials: mend the provider block or the environment; everything else is done")
+var errCredentials = errors.New("a vendor refused the credentials: mend the provider block, the environment or the clock, as the warning above says; everything else is done")
 
 // outputs prints the outputs that change.
 func (v *textPassView) outputs(list []agent.OutputChange) {
@@ -96,9 +97,37 @@ func (v *textPassView) warnings(r *agent.Result) {
 	for _, w := range r.Warnings {
 		v.p.warn(warningSummary(w), w.Err.Error())
 	}
+	for i := range r.LossWindows {
+		v.p.warn("Records may have been lost", lossText(&r.LossWindows[i]))
+	}
 	if r.CredentialsFailed {
 		v.p.fail(errCredentials)
 	}
+}
+
+// listed names a few and counts the rest.
+func listed(names []string) string {
+	if len(names) > 3 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+	}
+	return strings.Join(names, ", ")
+}
+
+// lossText says of a loss window where, when, how many at most, and why.
+func lossText(w *plan.LossWindow) string {
+	where := w.Account
+	if w.Address.Type != "" {
+		where = w.Address.String()
+	}
+	bound := "an unknown number of records"
+	if w.Bound >= 0 {
+		bound = "at most " + plural(int(w.Bound), "record")
+	}
+	text := fmt.Sprintf("%s, from %s to %s: %s", where, secondText(w.From), secondText(w.To), bound)
+	if w.Salvaged > 0 {
+		text += fmt.Sprintf(", beside %d that were saved", w.Salvaged)
+	}
+	return text + ". " + w.Detail
 }
 
 // askView prints the question of apply.
@@ -110,6 +139,9 @@ func (p *program) askView(r *agent.Result) {
 	}
 	if r.Reads > 0 {
 		s.printf("  Waybill will read %s.\n", plural(r.Reads, "item"))
+	}
+	if len(r.Dependents) > 0 {
+		s.printf("  What is read decides what is tracked and forgotten of %s.\n", listed(r.Dependents))
 	}
 	for i, pull := range r.Pulls {
 		if i == maxShown {

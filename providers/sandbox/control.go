@@ -17,7 +17,7 @@ func (s *Server) control(mux *http.ServeMux) {
 	mux.HandleFunc("POST /control/sends", each(s.AddSend))
 	mux.HandleFunc("POST /control/batches", each(s.AddBatch))
 	mux.HandleFunc("POST /control/declare", each(func(d declaration) error {
-		return s.Declare(d.Kind, d.ID, d.Expected, d.CallbackURL)
+		return s.Declare(d.Kind, d.ID, d.Expected, d.CallbackURL, time.Time{})
 	}))
 	mux.HandleFunc("POST /control/faults", each(func(f Fault) error {
 		_, err := s.AddFault(f)

@@ -253,12 +253,12 @@ func TestDeclareMakesPlausibleThings(t *testing.T) {
 		{"ucloud_usms_report_pull", "main", 0},
 	} {
 		for range 2 { // the second time changes nothing
-			if err := f.Declare(d.kind, d.id, d.expected, "http://receiver.invalid/"); err != nil {
+			if err := f.Declare(d.kind, d.id, d.expected, "http://receiver.invalid/", time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := f.Declare("fax_machine", "x", 1, ""); err == nil {
+	if err := f.Declare("fax_machine", "x", 1, "", time.Time{}); err == nil {
 		t.Error("an unknown resource type was declared")
 	}
 	f.clock.add(DefaultSpeed.Latest)

@@ -243,11 +243,12 @@ func rawData(data json.RawMessage) error {
 }
 
 // Declare makes a plausible thing of the identity that a resource declares, so
-// that a configuration has something to see: it progresses from now on. kind is
+// that a configuration has something to see: it progresses from sent on (zero:
+// now). kind is
 // the resource type; expected counts reports or results; callbackURL is where
 // NXCLOUD pushes ("": that of the settings). What exists already is left as it
 // is, and so is what the name says is missing; a pull policy needs nothing.
-func (s *Server) Declare(kind, id string, expected int, callbackURL string) error {
+func (s *Server) Declare(kind, id string, expected int, callbackURL string, sent time.Time) error {
 	if isMissing(id) {
 		return nil
 	}
@@ -256,19 +257,19 @@ func (s *Server) Declare(kind, id string, expected int, callbackURL string) erro
 	switch kind {
 	case "globfax_recipient":
 		if s.things[id] == nil {
-			s.add(s.things, id, time.Time{})
+			s.add(s.things, id, sent)
 		}
 	case "itniotech_otp_order":
 		if s.orders[id] == nil {
-			s.add(s.orders, id, time.Time{})
+			s.add(s.orders, id, sent)
 		}
 	case "ucloud_usms_message":
 		if !s.ucloud.sends[id] {
-			return s.addSend(Send{SessionNo: id, Count: expected})
+			return s.addSend(Send{SessionNo: id, Count: expected, SentAt: sent})
 		}
 	case "nxcloud_number_check":
 		if s.pushes.batches[id] == nil {
-			return s.addBatch(Batch{BatchNo: id, Count: expected, Failures: -1, CallbackURL: callbackURL})
+			return s.addBatch(Batch{BatchNo: id, Count: expected, Failures: -1, CallbackURL: callbackURL, SentAt: sent})
 		}
 	case "ucloud_usms_report_pull":
 	default:
