@@ -254,13 +254,15 @@ func (c *check) needless(w *plan.LossWindow) (clean *sandbox.Pull) {
 	}
 	for i := range c.account.Pulls {
 		p := &c.account.Pulls[i]
-		if !within(p.At) || !c.ofPolicy(w, p) || p.Returned == p.Limit {
-			continue // after a full page another is pulled at once: the window may be that one's
+		if !within(p.At) || !c.ofPolicy(w, p) {
+			continue
 		}
 		if harmless := p.Fault == "" || p.Fault == sandbox.Delay || p.Fault == sandbox.Odd || p.Fault == sandbox.CloseIdle; !p.Whole || !harmless {
 			return nil
 		}
-		clean = p
+		if p.Returned < p.Limit { // after a full page another is pulled at once: the window may be that one's
+			clean = p
+		}
 	}
 	return clean
 }
