@@ -40,7 +40,8 @@ func (c *recorder) catchUp(ctx context.Context, ev *evaluation) error {
 }
 
 // judgeAnew judges the items of blocks with expectations, so that one which was
-// just declared holds for what settled long ago too.
+// just declared holds for what settled long ago too. Any of them may be being read
+// at this moment.
 func (c *recorder) judgeAnew(ctx context.Context, ev *evaluation) error {
 	for block, desired := range ev.seen.desired {
 		if len(desired) == 0 || !ev.hcl.HasExpect(block) {
@@ -51,7 +52,7 @@ func (c *recorder) judgeAnew(ctx context.Context, ev *evaluation) error {
 			return err
 		}
 		for _, id := range ids {
-			if err := c.fold(ctx, id); err != nil {
+			if err := c.foldAnew(ctx, id); err != nil {
 				return err
 			}
 		}
