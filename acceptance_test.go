@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -276,17 +275,6 @@ func says(t *testing.T, what, in string, parts ...string) {
 			t.Errorf("%s does not say %q:\n%s", what, part, in)
 		}
 	}
-}
-
-// freeAddress is an address of loopback on which nobody listened a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // vendors starts the four vendors in this process, and returns them with the
