@@ -205,3 +205,24 @@ func TestSpill(t *testing.T) {
 	}
 	historyFolds(t, w)
 }
+
+// Reports that expired before the first complete answer are named too: the policy
+// was to be pulled since it was tracked.
+func TestRetentionBeforeTheFirstAnswer(t *testing.T) {
+	w := queueWorld(t, 3)
+	if _, err := w.vendors.AddFault(sandbox.Fault{Vendor: sandbox.UCloud, Kind: sandbox.Refuse, Code: "18004"}); err != nil {
+		t.Fatal(err)
+	}
+	w.apply()
+	tracked := w.clock.now()
+	w.clock.advance(80 * time.Hour)
+	w.vendors.ClearFaults()
+	w.apply()
+	if n := len(w.vendors.Account().Expired); n != 3 {
+		t.Fatalf("%d reports expired", n)
+	}
+	windows := w.losses()
+	if len(windows) != 1 || windows[0].Cause != plan.LossRetention || !windows[0].From.Equal(tracked) || windows[0].Bound != -1 {
+		t.Fatalf("windows: %+v", windows)
+	}
+}
