@@ -1,10 +1,14 @@
-.PHONY: test run lint soak bench bench-quick fuzz docs
+.PHONY: test run lint oracle soak bench bench-quick fuzz docs
 
 test: ## the README's test command
 	go test ./...
 
 run: ## the README's main command
 	go run . -chdir=examples/quickstart agent -sandbox
+
+oracle: SHELL := bash -o pipefail
+oracle: ## nothing is lost: the simulation, kill -9, failing calls, power cuts; with what was injected and checked
+	go test -timeout 15m -v ./oracle ./crash | grep -v -e '^=== ' -e '^ *--- PASS: .*/'
 
 SEEDS ?= 5000
 FIRST ?= 1001

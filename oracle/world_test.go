@@ -1,21 +1,18 @@
 package oracle_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,195 +40,6 @@ const (
 	// timeout bounds every call of the configurations here.
 	timeout = 30 * time.Second
 )
-
-// network is listeners and connections in memory, so that a bubble's clock can
-// move while servers wait. sever ends all of it at once, as a kill does.
-type network struct {
-	mu        sync.Mutex
-	listeners map[string]*listener
-	conns     map[net.Conn]bool
-}
-
-type listener struct {
-	address string
-	conns   chan net.Conn
-	once    sync.Once
-	closed  chan struct{}
-}
-
-type addr string
-
-func (a addr) Network() string { return "tcp" }
-func (a addr) String() string  { return string(a) }
-
-// conn has the addresses that a server asks for.
-type conn struct{ net.Conn }
-
-func (conn) RemoteAddr() net.Addr { return addr("127.0.0.1:40000") }
-
-func newNetwork() *network {
-	return &network{listeners: make(map[string]*listener), conns: make(map[net.Conn]bool)}
-}
-
-func (n *network) listen(_, address string) (net.Listener, error) {
-	l := &listener{address: address, conns: make(chan net.Conn), closed: make(chan struct{})}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.listeners[address] = l
-	return l, nil
-}
-
-func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error) {
-	n.mu.Lock()
-	l := n.listeners[address]
-	n.mu.Unlock()
-	if l == nil {
-		return nil, syscall.ECONNREFUSED
-	}
-	ours, theirs := net.Pipe()
-	n.mu.Lock()
-	n.conns[ours] = true
-	n.mu.Unlock()
-	select {
-	case l.conns <- conn{theirs}:
-		return tracked{ours, n}, nil
-	case <-l.closed:
-		return nil, syscall.ECONNREFUSED
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-type tracked struct {
-	net.Conn
-	n *network
-}
-
-func (t tracked) Close() error {
-	t.n.mu.Lock()
-	delete(t.n.conns, t.Conn)
-	t.n.mu.Unlock()
-	return t.Conn.Close()
-}
-
-func (n *network) sever() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, l := range n.listeners {
-		_ = l.Close()
-	}
-	for c := range n.conns {
-		_ = c.Close()
-	}
-	clear(n.listeners)
-	clear(n.conns)
-}
-
-func (n *network) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: n.dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-func (l *listener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *listener) Addr() net.Addr { return addr(l.address) }
-
-// cutClass is where a pulled page ends too early.
-type cutClass int
-
-const (
-	cutNone cutClass = iota
-	cutHead          // in the envelope before the reports
-	cutBetween
-	cutInside
-	cutTail // after the last report
-	cutClasses
-)
-
-// wire is one process's way to the vendors: it cuts pages, and is dead once the
-// process is.
-type wire struct {
-	w    *world
-	dead atomic.Bool
-}
-
-func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	if x.dead.Load() {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-	}
-	response, err := x.w.vendors.Transport().RoundTrip(r)
-	if err != nil || !strings.HasPrefix(r.URL.Path, "/ucloud") {
-		return response, err
-	}
-	x.w.mu.Lock()
-	class, fail := x.w.cutNext, x.w.failNext
-	x.w.cutNext, x.w.failNext = cutNone, dbSound
-	x.w.mu.Unlock()
-	if fail != dbSound {
-		x.w.tell("the database fails under a pull")
-		x.w.failDB(fail)
-	}
-	if class == cutNone {
-		return response, nil
-	}
-	body, err := io.ReadAll(response.Body)
-	response.Body.Close()
-	end := x.w.cutAt(body, class)
-	if err != nil || end < 0 {
-		response.Body = io.NopCloser(bytes.NewReader(body))
-		if err != nil {
-			response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), broken{}))
-		}
-		return response, nil
-	}
-	x.w.mu.Lock()
-	x.w.limits.Cut = append(x.w.limits.Cut, time.Now())
-	x.w.mu.Unlock()
-	response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:end]), broken{}))
-	return response, nil
-}
-
-type broken struct{}
-
-func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-// cutAt is where a page of that class ends, -1 when it has no such place.
-func (w *world) cutAt(body []byte, class cutClass) int {
-	set := bytes.Index(body, []byte(`"ReportSet":[`))
-	if set < 0 {
-		return -1
-	}
-	set += len(`"ReportSet":[`)
-	end := bytes.LastIndex(body, []byte("]}"))
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch class {
-	case cutHead:
-		return w.draw.IntN(set + 1)
-	case cutTail:
-		return end + w.draw.IntN(2)
-	}
-	var commas []int
-	for i := set; i+2 < len(body); i++ {
-		if string(body[i:i+3]) == "},{" {
-			commas = append(commas, i+1)
-		}
-	}
-	if len(commas) == 0 {
-		return -1
-	}
-	at := commas[w.draw.IntN(len(commas))]
-	if class == cutBetween {
-		return at + w.draw.IntN(2)
-	}
-	return at + 2 + w.draw.IntN(60)
-}
 
 // world is one simulation: four vendors, a configuration, a state, and a process
 // that is started, stopped and killed.
