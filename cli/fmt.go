@@ -70,7 +70,15 @@ func (p *program) format(f *fmtFlags, args []string) int {
 
 // formatFile formats one file; its errors are printed.
 func (p *program) formatFile(f *fmtFlags, name string) (changed, ok bool) {
-	src, err := os.ReadFile(name)
+	// Reading a pipe would wait for somebody who writes to it.
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", name)
+	}
+	var src []byte
+	if err == nil {
+		src, err = os.ReadFile(name)
+	}
 	if err != nil {
 		p.fail(err)
 		return false, false

@@ -1,7 +1,9 @@
 package hclspec
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,7 +159,7 @@ func (c *Config) valueFiles() []valueFile {
 	var files []valueFile
 	main := filepath.Join(c.dir, "waybill.wbvars.hcl")
 	c.read.file(main)
-	if fileExists(main) {
+	if _, err := os.Lstat(main); !errors.Is(err, fs.ErrNotExist) { // what is there and cannot be read is a mistake, not nothing
 		files = append(files, valueFile{path: main, shown: "waybill.wbvars.hcl"})
 	}
 	entries, _ := os.ReadDir(c.dir) // in the order of names; an unreadable one was told before

@@ -46,6 +46,9 @@ func OpenReader(path string) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state %s: %w", path, err)
 	}
+	if info.IsDir() {
+		return nil, isDirectory(path)
+	}
 	r, err := newReader(path, reading, nil)
 	if errors.Is(err, state.ErrDenied) && !exists(path+"-wal") {
 		// A directory where SQLite can make no files, and none of a writer: nobody
@@ -53,6 +56,10 @@ func OpenReader(path string) (*Reader, error) {
 		return newReader(path, immutable, nil)
 	}
 	return r, err
+}
+
+func isDirectory(path string) error {
+	return fmt.Errorf("state %s: it is a directory: give the sqlite backend the path of a file in it", path)
 }
 
 func exists(path string) bool {

@@ -222,7 +222,7 @@ func TestUnfitFiles(t *testing.T) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, nil, ""},
+		}, nil, "it is a directory: give the sqlite backend the path of a file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "waybill.db")

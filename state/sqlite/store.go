@@ -93,6 +93,9 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 func create(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return isDirectory(path)
+		}
 		return nil
 	}
 	if err == nil {
