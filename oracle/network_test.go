@@ -106,4 +106,3 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 func (l *listener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
 func (l *listener) Addr() net.Addr { return addr(l.address) }
-

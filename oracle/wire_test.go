@@ -101,4 +101,3 @@ func (w *world) cutAt(body []byte, class cutClass) int {
 	}
 	return at + 2 + w.draw.IntN(60)
 }
-
