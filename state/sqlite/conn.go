@@ -57,7 +57,7 @@ func dsn(path string, m mode) string {
 	}
 	switch m {
 	case writing:
-		return name + "?mode=rw&_journal_mode=WAL&_synchronous=" + synchronous + "&_cache_size=-65536" + common
+		return name + "?mode=rw&_synchronous=" + synchronous + "&_cache_size=-65536" + common
 	case immutable:
 		return name + "?mode=ro&immutable=1" + common
 	}

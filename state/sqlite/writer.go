@@ -129,7 +129,15 @@ func openWriter(path string, fault func(string) error) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = c.migrate(); err == nil {
+	// The journal mode is kept in the file, so it is set only once the file is
+	// known to be ours, and of a version that we know.
+	if _, err = c.version(); err == nil {
+		err = c.script("journal mode", "PRAGMA journal_mode = WAL")
+	}
+	if err == nil {
+		err = c.migrate()
+	}
+	if err == nil {
 		err = c.keepLog()
 	}
 	var w *writer
