@@ -28,9 +28,4 @@ bench-quick: ## the same with smaller numbers; about a minute
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME, from its committed corpus: make fuzz FUZZTIME=10m
-	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
-	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
-	    echo "== $$(dirname "$$file") $$target"; \
-	    go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x; \
-	  done; \
-	done
+	FUZZTIME=$(FUZZTIME) .ci/fuzz
