@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -78,7 +79,10 @@ func (c *recorder) pullOnce(ctx context.Context, item *plan.Item, a *account, in
 	if answer.At.IsZero() {
 		answer.At = c.now()
 	}
-	c.metrics.pull(a, vendorErr, c.now().Sub(started))
+	took := c.now().Sub(started)
+	c.metrics.pull(a, vendorErr, took)
+	c.log.LogAttrs(ctx, slog.LevelDebug, "pulled", slog.String("account", a.Name), slog.Any("address", item.Address),
+		slog.Int("status", answer.Status), slog.Int("bytes", len(answer.Body)), slog.Any("error", vendorErr), slog.Duration("took", took))
 	failpoint.Hit(failpoint.PullAnswered)
 	if vendorErr != nil && len(answer.Body) == 0 && answer.Status == 0 {
 		err := c.concludeEmpty(ctx, intent, answer, vendorErr)

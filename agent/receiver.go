@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -103,6 +104,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	r.agent.metrics.callback(name, result)
+	r.agent.log.LogAttrs(request.Context(), slog.LevelDebug, "received", slog.String("account", name), slog.String("result", result), slog.Int("bytes", len(body)))
 	failpoint.Hit(failpoint.CallbackStored)
 	w.WriteHeader(http.StatusOK)
 	failpoint.Hit(failpoint.CallbackSent)

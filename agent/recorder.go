@@ -110,7 +110,10 @@ func (c *recorder) read(ctx context.Context, item *plan.Item, epoch int64, a *ac
 	failpoint.Hit(failpoint.ReadBegin)
 	started := c.now()
 	r := poll(ctx, t, a, item, c.now)
-	c.metrics.read(a, r, c.now().Sub(started))
+	took := c.now().Sub(started)
+	c.metrics.read(a, r, took)
+	c.log.LogAttrs(ctx, slog.LevelDebug, "read", slog.String("account", a.Name), slog.Any("address", item.Address),
+		slog.Int("status", r.answer.Status), slog.Bool("same", r.same), slog.Any("error", r.err), slog.Duration("took", took))
 	if r.err == nil {
 		answered()
 	}
