@@ -195,6 +195,11 @@ func (w *memoryWriter) finish(broken bool) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
+	if err := w.ctx.Err(); err != nil {
+		// A client that gave up sees no clean end, though the handler came to one.
+		w.pipe.CloseWithError(err)
+		return
+	}
 	w.pipe.Close()
 }
 
