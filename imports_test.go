@@ -39,7 +39,6 @@ var only = map[string][]string{
 	"github.com/mattn/go-sqlite3":            {"state/sqlite"},
 	"github.com/hashicorp/go-retryablehttp":  {"providers"},
 	"github.com/fsnotify/fsnotify":           {"agent"},
-	"github.com/hashicorp/hcl/v2/hcldec":     {"hclspec"},
 	"github.com/prometheus/client_golang":    {"agent"},
 	"github.com/prometheus/exporter-toolkit": {"agent"},
 }

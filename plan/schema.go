@@ -9,7 +9,7 @@ import (
 
 // Schema is everything the configuration language and the printers must know
 // of one vendor, readable offline. Providers publish it; hclspec turns it into
-// hcldec specs; views and documents are made from it.
+// body schemas; views and documents are made from it.
 type Schema struct {
 	Provider    string // "globfax"
 	Description string
@@ -167,7 +167,7 @@ func (t *Type) Argument(name string) (Argument, bool) {
 	return Argument{}, false
 }
 
-// PollArgument and the like are the arguments that Waybill adds to a type's
+// pollType is that of the block poll, one of the arguments that Waybill adds to a type's
 // own, by kind; they are part of an item's arguments and so of its values.
 var pollType = cty.Object(map[string]cty.Type{"interval": cty.String, "max_interval": cty.String})
 
