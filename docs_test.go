@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 var update = flag.Bool("update", false, "write docs/providers anew")
@@ -73,7 +74,7 @@ func arguments(b *strings.Builder, list []plan.Argument) {
 		case a.FromProvider:
 			fallback = "the provider's"
 		case a.Default != cty.NilVal && !a.Default.IsNull():
-			if encoded, err := plan.EncodeValue(a.Default); err == nil {
+			if encoded, err := value.Encode(a.Default); err == nil {
 				fallback = "`" + string(encoded) + "`"
 			}
 		}

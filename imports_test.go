@@ -15,21 +15,22 @@ var layers = []struct {
 	may    []string
 }{
 	{"failpoint", nil},
-	{"plan", nil},
-	{"hclspec", []string{"plan"}},
-	{"providers", []string{"plan"}},
-	{"providers/sandbox", []string{"plan"}},
-	{"providers/providertest", []string{"plan", "providers"}},
-	{"providers/globfax", []string{"plan", "providers"}},
-	{"providers/itniotech", []string{"plan", "providers"}},
-	{"providers/ucloud", []string{"plan", "providers"}},
-	{"providers/nxcloud", []string{"plan", "providers"}},
-	{"state", []string{"plan"}},
+	{"value", nil},
+	{"plan", []string{"value"}},
+	{"hclspec", []string{"value", "plan"}},
+	{"providers", []string{"value", "plan"}},
+	{"providers/sandbox", []string{"value", "plan"}},
+	{"providers/providertest", []string{"value", "plan", "providers"}},
+	{"providers/globfax", []string{"value", "plan", "providers"}},
+	{"providers/itniotech", []string{"value", "plan", "providers"}},
+	{"providers/ucloud", []string{"value", "plan", "providers"}},
+	{"providers/nxcloud", []string{"value", "plan", "providers"}},
+	{"state", []string{"value", "plan"}},
 	{"state/sqlite", []string{"failpoint", "plan", "state"}},
-	{"state/statetest", []string{"plan", "state"}},
+	{"state/statetest", []string{"value", "plan", "state"}},
 	{"agent", []string{"failpoint", "plan", "hclspec", "providers", "state"}},
-	{"cli", []string{"plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent"}},
-	{"oracle", []string{"plan", "providers/sandbox", "state"}}, // of the fault tests
+	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent"}},
+	{"oracle", []string{"value", "plan", "providers/sandbox", "state"}}, // of the fault tests
 	{"crash", nil}, // tests of the whole program
 	{"", []string{"cli", "providers", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
 }

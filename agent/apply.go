@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // carryOut does what was approved. Where no block refers to another the
@@ -34,7 +35,7 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 		defer p.mu.Unlock()
 		p.result.LossWindows = append(p.result.LossWindows, windows...)
 	}
-	c.changed = func(item *plan.Item, fields []plan.Field) {
+	c.changed = func(item *plan.Item, fields []value.Field) {
 		if item.TrackedAt.Before(started) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -246,7 +247,7 @@ func drains(c catalog, item *plan.Item) bool {
 	if err != nil {
 		return false
 	}
-	args, err := plan.DecodeValue(item.Args, t.ArgsType())
+	args, err := value.Decode(item.Args, t.ArgsType())
 	return err == nil && args.Type().HasAttribute("drain") && !args.GetAttr("drain").IsNull() && args.GetAttr("drain").True()
 }
 

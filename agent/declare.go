@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // chunk is how many new items one batch tracks.
@@ -111,7 +112,7 @@ func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 		batch.Events = append(batch.Events, event)
 		return nil
 	}
-	before, err := plan.Merge(write.Values, write.Args)
+	before, err := value.Merge(write.Values, write.Args)
 	if err != nil {
 		return fmt.Errorf("%s: %w", change.Address, err)
 	}
@@ -120,7 +121,7 @@ func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 	if err := c.redeclared(ctx, &write, now); err != nil {
 		return err
 	}
-	after, err := plan.Merge(write.Values, write.Args)
+	after, err := value.Merge(write.Values, write.Args)
 	if err != nil {
 		return fmt.Errorf("%s: %w", change.Address, err)
 	}
@@ -128,7 +129,7 @@ func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 		return fmt.Errorf("%s: %w", change.Address, err)
 	}
 	if change.From != nil {
-		event.Changes = append([]plan.Field{plan.AddressField(*change.From, change.Address)}, event.Changes...)
+		event.Changes = append([]value.Field{plan.AddressField(*change.From, change.Address)}, event.Changes...)
 	}
 	batch.Items = append(batch.Items, write)
 	batch.Events = append(batch.Events, event)

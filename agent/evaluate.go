@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // evaluation walks a configuration's blocks in the order of their dependencies,
@@ -200,7 +201,7 @@ func storedOutputs(outputs []plan.Output) ([]state.StoredOutput, error) {
 			if err != nil {
 				return nil, fmt.Errorf("output %s: %w", o.Name, err)
 			}
-			if s.Value, err = plan.EncodeValue(o.Value); err != nil {
+			if s.Value, err = value.Encode(o.Value); err != nil {
 				return nil, fmt.Errorf("output %s: %w", o.Name, err)
 			}
 			s.Type = ty
@@ -258,7 +259,7 @@ func OutputValue(o state.StoredOutput) (cty.Value, error) {
 	if err != nil {
 		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
 	}
-	v, err := plan.DecodeValue(o.Value, ty)
+	v, err := value.Decode(o.Value, ty)
 	if err != nil {
 		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // AgentOptions are what the long-running agent needs beside the Runner.
@@ -263,7 +264,7 @@ func (a *Agent) scheduled(item *plan.Item) {
 }
 
 // sawChange asks for another evaluation when others refer to the item's block.
-func (a *Agent) sawChange(item *plan.Item, _ []plan.Field) {
+func (a *Agent) sawChange(item *plan.Item, _ []value.Field) {
 	a.mu.Lock()
 	wanted := a.referred[item.Address.Block()]
 	a.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Plan is a dry run: it evaluates, reads what is tracked and due for a read, and
@@ -260,7 +261,7 @@ func (p *pass) tick(t *plan.Type, item *plan.Item, declared plan.Item, now time.
 }
 
 // drift keeps an item as this pass found it, and its difference.
-func (p *pass) drift(t *plan.Type, item *plan.Item, next plan.Item, fields []plan.Field) {
+func (p *pass) drift(t *plan.Type, item *plan.Item, next plan.Item, fields []value.Field) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ev.seen.overlay[identityOf(t.Name, item.Account, item.Identity)] = &next

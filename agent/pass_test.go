@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
+	"github.com/waybill-dev/waybill/value"
 )
 
 const fourThings = `
@@ -114,7 +115,7 @@ func TestPlanApplyPlan(t *testing.T) {
 		t.Fatalf("second apply: %+v", c)
 	}
 	i := slices.IndexFunc(second.Outputs, func(o agent.OutputChange) bool { return o.Name == "fax_cost" })
-	if got, err := plan.EncodeValue(second.Outputs[i].After); err != nil || string(got) != "1" {
+	if got, err := value.Encode(second.Outputs[i].After); err != nil || string(got) != "1" {
 		t.Fatalf("0.3 + 0.7 = %s (%v)", got, err)
 	}
 	if second.Checks[0].State != plan.CheckFail {
@@ -157,7 +158,7 @@ func historyFolds(t *testing.T, w *world) {
 		if err != nil || !tracked {
 			t.Fatalf("%s: tracked %v, %v", item.Address, tracked, err)
 		}
-		values, err := plan.Merge(item.Values, item.Args)
+		values, err := value.Merge(item.Values, item.Args)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // The destructive read. What the vendor returns it has deleted, so:
@@ -41,7 +42,7 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 	if err != nil {
 		return pulled{}, err
 	}
-	args, err := plan.DecodeValue(item.Args, t.ArgsType())
+	args, err := value.Decode(item.Args, t.ArgsType())
 	if err != nil {
 		return pulled{}, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
 	}
@@ -224,7 +225,7 @@ func (c *recorder) concludePull(ctx context.Context, intent state.Intent, at tim
 	}
 	c.tellLosses(batch.LossWindows)
 	if told != nil && told.ForgottenAt.IsZero() {
-		var fields []plan.Field
+		var fields []value.Field
 		if len(batch.Events) > 0 {
 			fields = batch.Events[0].Changes
 		}
@@ -262,7 +263,7 @@ func retentionWindow(item *plan.Item, page providers.Page, at time.Time) []plan.
 const retention = 72 * time.Hour
 
 // afterPull puts a pull's result on its policy and returns the differences.
-func (c *recorder) afterPull(item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]plan.Field, error) {
+func (c *recorder) afterPull(item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]value.Field, error) {
 	t, err := c.catalog.typeOf(item.Address.Type)
 	if err != nil {
 		return nil, err

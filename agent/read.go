@@ -12,6 +12,7 @@ import (
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // reading is what one poll of one item brought.
@@ -26,7 +27,7 @@ type reading struct {
 
 // poll reads one item from its vendor and changes nothing.
 func poll(ctx context.Context, t *plan.Type, a *account, item *plan.Item, now func() time.Time) reading {
-	args, err := plan.DecodeValue(item.Args, t.ArgsType())
+	args, err := value.Decode(item.Args, t.ArgsType())
 	if err != nil {
 		return reading{at: now(), err: fmt.Errorf("recorded arguments of %s: %w", item.Address, err)}
 	}
@@ -62,7 +63,7 @@ type pace struct {
 
 // after is the item as it stands after a reading: pure. The fields are its
 // differences; expectations are judged by the caller.
-func after(t *plan.Type, item *plan.Item, r reading, p pace) (next plan.Item, fields []plan.Field, err error) {
+func after(t *plan.Type, item *plan.Item, r reading, p pace) (next plan.Item, fields []value.Field, err error) {
 	next = *item
 	next.ReadAt = r.at
 	if r.err != nil {
@@ -99,7 +100,7 @@ func after(t *plan.Type, item *plan.Item, r reading, p pace) (next plan.Item, fi
 }
 
 // rederive derives an item's values anew and returns how they differ.
-func rederive(t *plan.Type, item *plan.Item, tally plan.Tally, now time.Time) ([]plan.Field, error) {
+func rederive(t *plan.Type, item *plan.Item, tally plan.Tally, now time.Time) ([]value.Field, error) {
 	derived, err := plan.Derive(t, item, tally, now)
 	if err != nil {
 		return nil, err

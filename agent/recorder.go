@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // recorder is the recording step: whatever was declared, read, pulled or
@@ -39,7 +40,7 @@ type recorder struct {
 	// rescheduled is told of every item whose next due time was recorded; may be nil.
 	rescheduled func(item *plan.Item)
 	// changed is told of items whose values changed, and how; may be nil.
-	changed func(item *plan.Item, fields []plan.Field)
+	changed func(item *plan.Item, fields []value.Field)
 	// lost is told of loss windows that were recorded; nil: they are logged.
 	lost func([]plan.LossWindow)
 	// unfolded is told that records were stored; may be nil.
@@ -180,7 +181,7 @@ func (c *recorder) recordReading(ctx context.Context, t *plan.Type, item *plan.I
 }
 
 // tell tells the schedule and the evaluation of an item that was recorded.
-func (c *recorder) tell(item *plan.Item, fields []plan.Field) {
+func (c *recorder) tell(item *plan.Item, fields []value.Field) {
 	if c.rescheduled != nil {
 		c.rescheduled(item)
 	}

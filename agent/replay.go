@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Replay: parsing is a pure function of bytes and schema, so what was derived
@@ -56,7 +57,7 @@ type Difference struct {
 	RawID         int64
 	Before, After *plan.Record // Before is nil of an added record, After of one that is kept although it is derived no more
 	Address       *plan.Address
-	Fields        []plan.Field // of the item at Address
+	Fields        []value.Field // of the item at Address
 }
 
 // ErrNotReplayable is a raw that was asked for by its id and is not there.
@@ -105,7 +106,7 @@ func (p *replay) run(ctx context.Context, opts ReplayOptions) error {
 	if err := p.fold(ctx); err != nil {
 		return err
 	}
-	p.changed = func(item *plan.Item, fields []plan.Field) {
+	p.changed = func(item *plan.Item, fields []value.Field) {
 		address := item.Address
 		p.result.Items++
 		p.tellOf(Difference{RawID: item.RawID, Address: &address, Fields: fields})

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // again derives one tracked item again and records the difference. The clock
@@ -54,7 +55,7 @@ func (p *replay) observeAgain(ctx context.Context, t *plan.Type, next *plan.Item
 		return false, fmt.Errorf("read raw %d: %w", next.RawID, err)
 	}
 	vendor := p.catalog.vendors[t.Name]
-	args, err := plan.DecodeValue(next.Args, t.ArgsType())
+	args, err := value.Decode(next.Args, t.ArgsType())
 	if err != nil {
 		return false, fmt.Errorf("recorded arguments of %s: %w", next.Address, err)
 	}

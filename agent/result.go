@@ -5,6 +5,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Result is what one pass found, and, for apply, did.
@@ -62,8 +63,8 @@ func (o OutputChange) Changed() bool {
 	if !o.Before.IsWhollyKnown() || !o.After.IsWhollyKnown() {
 		return o.Before.IsWhollyKnown() != o.After.IsWhollyKnown()
 	}
-	before, errBefore := plan.EncodeValue(o.Before)
-	after, errAfter := plan.EncodeValue(o.After)
+	before, errBefore := value.Encode(o.Before)
+	after, errAfter := value.Encode(o.After)
 	return errBefore != nil || errAfter != nil || string(before) != string(after)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // each transaction of the store's measure has so many rows.
@@ -134,7 +135,7 @@ func eventsBatch(from int) *state.Batch {
 		b.Events = append(b.Events, plan.Event{
 			At: time.Unix(1_780_000_000, 0), ItemID: int64(i + 1), Action: plan.Observe, Revision: "0123456789abcdef0123456789abcdef01234567",
 			Address: plan.Address{Type: "globfax_recipient", Name: "invoice", Key: plan.StringKey(fmt.Sprintf("INV-%07d", from+i))},
-			Changes: []plan.Field{{Path: "status", Before: []byte(`"sending"`), After: []byte(`"success"`)}},
+			Changes: []value.Field{{Path: "status", Before: []byte(`"sending"`), After: []byte(`"success"`)}},
 		})
 	}
 	return b

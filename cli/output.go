@@ -10,8 +10,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"github.com/waybill-dev/waybill/agent"
-	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 func outputCommand() *command {
@@ -98,7 +98,7 @@ func rawText(name string, v cty.Value) (string, error) {
 		return "", notKnownYet(name)
 	}
 	if v.Type() == cty.Number && !v.IsNull() {
-		return plan.FormatNumber(v.AsBigFloat()), nil
+		return value.FormatNumber(v.AsBigFloat()), nil
 	}
 	s, err := convert.Convert(v, cty.String)
 	if err != nil || s.IsNull() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // editChunk is how many items one commit of state mv and state rm holds.
@@ -110,7 +111,7 @@ func (p *program) stateMove(ctx context.Context, store state.Store, from, to pla
 		batch.Items = append(batch.Items, state.ItemWrite{Item: moved})
 		batch.Events = append(batch.Events, plan.Event{
 			At: now, ItemID: item.ID, Address: target, Action: plan.Moved, Revision: item.Revision,
-			Changes: []plan.Field{plan.AddressField(item.Address, target)},
+			Changes: []value.Field{plan.AddressField(item.Address, target)},
 		})
 	}
 	if err := commitEdit(ctx, store, batch); err != nil {

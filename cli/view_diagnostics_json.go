@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // The types below are the diagnostics of Terraform's validate -json and of its
@@ -147,7 +147,7 @@ func describe(v cty.Value) string {
 	case v.IsNull():
 		return "is null"
 	case ty.IsPrimitiveType():
-		text, err := plan.EncodeValue(v)
+		text, err := value.Encode(v)
 		if err != nil {
 			return "is a " + ty.FriendlyName()
 		}
@@ -173,7 +173,7 @@ func traversalText(traversal hcl.Traversal) string {
 		case hcl.TraverseAttr:
 			b.WriteString("." + step.Name)
 		case hcl.TraverseIndex:
-			text, err := plan.EncodeValue(step.Key)
+			text, err := value.Encode(step.Key)
 			if err != nil {
 				text = []byte("...")
 			}

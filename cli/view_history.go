@@ -4,23 +4,24 @@ import (
 	"encoding/json"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // jsonEvent is one line of history -json.
 type jsonEvent struct {
-	Seq      int64        `json:"seq"`
-	At       string       `json:"at"`
-	Address  string       `json:"address"`
-	Action   plan.Action  `json:"action"`
-	Revision string       `json:"revision"`
-	Changes  []plan.Field `json:"changes"`
-	RawID    *string      `json:"raw_id"`
+	Seq      int64         `json:"seq"`
+	At       string        `json:"at"`
+	Address  string        `json:"address"`
+	Action   plan.Action   `json:"action"`
+	Revision string        `json:"revision"`
+	Changes  []value.Field `json:"changes"`
+	RawID    *string       `json:"raw_id"`
 }
 
 func (p *program) jsonEvent(e *plan.Event) {
-	changes := make([]plan.Field, len(e.Changes))
+	changes := make([]value.Field, len(e.Changes))
 	for i, f := range e.Changes {
-		changes[i] = plan.Field{Path: f.Path, Before: orNull(f.Before), After: orNull(f.After)}
+		changes[i] = value.Field{Path: f.Path, Before: orNull(f.Before), After: orNull(f.After)}
 	}
 	p.lineJSON(jsonEvent{e.Seq, timeText(e.At), e.Address.String(), e.Action, e.Revision, changes, idText(e.RawID)})
 }

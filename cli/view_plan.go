@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // maxShown is how many changes of a section are shown for people.
@@ -198,7 +199,7 @@ func (v *textPassView) attributes(mark string, list []attribute, suffix string) 
 }
 
 // fields prints differences by path.
-func (v *textPassView) fields(fields []plan.Field) {
+func (v *textPassView) fields(fields []value.Field) {
 	out := v.p.out
 	width := 0
 	for _, f := range fields {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // jsonPassView prints Terraform's machine-readable UI: one message a line.
@@ -168,7 +169,7 @@ func outputValue(o agent.OutputChange) map[string]any {
 	if o.Sensitive || !o.After.IsWhollyKnown() {
 		return j
 	}
-	value, err := plan.EncodeValue(o.After)
+	value, err := value.Encode(o.After)
 	if err != nil {
 		return j
 	}

@@ -5,19 +5,20 @@ import (
 
 	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // jsonDifferenceLine is one line of replay -json: a record or an item that differs.
 type jsonDifferenceLine struct {
-	Difference string       `json:"difference"` // "record" or "item"
-	RawID      *string      `json:"raw_id"`
-	ID         *string      `json:"id,omitempty"` // of the record, where it has one
-	Change     string       `json:"change,omitempty"`
-	Key        string       `json:"key,omitempty"`
-	Before     string       `json:"quarantined_before,omitempty"`
-	After      string       `json:"quarantined,omitempty"`
-	Address    *string      `json:"address,omitempty"`
-	Changes    []plan.Field `json:"changes,omitempty"`
+	Difference string        `json:"difference"` // "record" or "item"
+	RawID      *string       `json:"raw_id"`
+	ID         *string       `json:"id,omitempty"` // of the record, where it has one
+	Change     string        `json:"change,omitempty"`
+	Key        string        `json:"key,omitempty"`
+	Before     string        `json:"quarantined_before,omitempty"`
+	After      string        `json:"quarantined,omitempty"`
+	Address    *string       `json:"address,omitempty"`
+	Changes    []value.Field `json:"changes,omitempty"`
 }
 
 // jsonReplayedLine is the last line of replay -json.
@@ -59,7 +60,7 @@ func (p *program) jsonDifference(d agent.Difference) {
 		address := d.Address.String()
 		line.Address = &address
 		for _, f := range d.Fields {
-			line.Changes = append(line.Changes, plan.Field{Path: f.Path, Before: orNull(f.Before), After: orNull(f.After)})
+			line.Changes = append(line.Changes, value.Field{Path: f.Path, Before: orNull(f.Before), After: orNull(f.After)})
 		}
 		p.lineJSON(line)
 		return

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Words for values that are not shown.
@@ -30,7 +31,7 @@ func attributesOf(objects ...[]byte) []attribute {
 		if len(b) == 0 {
 			continue
 		}
-		v, err := plan.DecodeValue(b, cty.DynamicPseudoType)
+		v, err := value.Decode(b, cty.DynamicPseudoType)
 		if err != nil || v.IsNull() || !v.Type().IsObjectType() {
 			continue
 		}
@@ -73,7 +74,7 @@ func valueText(v cty.Value, indent string) string {
 	case ty == cty.String:
 		return textLiteral(v.AsString())
 	case ty == cty.Number:
-		return plan.FormatNumber(v.AsBigFloat())
+		return value.FormatNumber(v.AsBigFloat())
 	case ty == cty.Bool:
 		if v.True() {
 			return "true"
@@ -132,7 +133,7 @@ func jsonText(b []byte, indent string) string {
 	if len(b) == 0 {
 		return "null"
 	}
-	v, err := plan.DecodeValue(b, cty.DynamicPseudoType)
+	v, err := value.Decode(b, cty.DynamicPseudoType)
 	if err != nil {
 		return string(b)
 	}

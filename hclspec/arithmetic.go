@@ -7,7 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
-	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // HCL computes in binary with 512 bits, in which 0.1 added ten times is not 1.
@@ -43,7 +43,7 @@ func decimalOperation(op *hclsyntax.Operation) *hclsyntax.Operation {
 	return op
 }
 
-// rounded is an operation whose result has at most plan.Digits digits.
+// rounded is an operation whose result has at most value.Digits digits.
 func rounded(exact function.Function) *hclsyntax.Operation {
 	return &hclsyntax.Operation{Type: cty.Number, Impl: function.New(&function.Spec{
 		Params: exact.Params(),
@@ -56,7 +56,7 @@ func rounded(exact function.Function) *hclsyntax.Operation {
 			if f := result.AsBigFloat(); f.IsInt() || f.IsInf() {
 				return result, nil
 			}
-			return cty.ParseNumberVal(plan.FormatNumber(result.AsBigFloat()))
+			return cty.ParseNumberVal(value.FormatNumber(result.AsBigFloat()))
 		},
 	})}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Amounts compare, and print inside a text, as decimals do.
@@ -26,7 +26,7 @@ func TestArithmeticIsDecimal(t *testing.T) {
 		waves(t, c, e)
 		outputs, diags := e.Outputs(context.Background())
 		noErrors(t, c, diags)
-		got, err := plan.EncodeValue(outputs[0].Value)
+		got, err := value.Encode(outputs[0].Value)
 		if err != nil || string(got) != want {
 			t.Errorf("%s is %s (%v), want %s", text, got, err, want)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // The stored forms of the default meta-arguments.
@@ -331,8 +332,8 @@ func shortDuration(d time.Duration) string {
 	return text
 }
 
-func (b *builder) encode(value cty.Value) []byte {
-	encoded, err := plan.EncodeValue(value)
+func (b *builder) encode(v cty.Value) []byte {
+	encoded, err := value.Encode(v)
 	if err != nil {
 		b.fail(mistake("Invalid argument", sentence(err.Error()), b.r.declared.Ptr()))
 	}

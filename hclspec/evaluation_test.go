@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 func addresses(list []plan.Desired) []string {
@@ -55,7 +56,7 @@ resource "itniotech_otp_order" "o" {
 	if !want.Type().Equals(c.types["itniotech_otp_order"].argsType) {
 		t.Fatalf("the test's type is not ArgsType: %#v", c.types["itniotech_otp_order"].argsType)
 	}
-	encoded, err := plan.EncodeValue(want)
+	encoded, err := value.Encode(want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +263,7 @@ output "plain" {
 	waves(t, c, e)
 	outputs, diags = e.Outputs(context.Background())
 	noErrors(t, c, diags)
-	encoded, err := plan.EncodeValue(outputs[0].Value)
+	encoded, err := value.Encode(outputs[0].Value)
 	if err != nil || string(encoded) != "0.3" {
 		t.Errorf("sum %s, %v", encoded, err)
 	}

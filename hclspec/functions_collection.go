@@ -11,7 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
-	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // sumFunc adds numbers as decimals, exactly. The sum of nothing is 0, so that
@@ -38,13 +38,13 @@ var sumFunc = function.New(&function.Spec{
 			if err != nil {
 				return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple of number values")
 			}
-			d, err := plan.Decimal(number)
+			d, err := value.DecimalOf(number)
 			if err != nil {
 				return cty.DynamicVal, function.NewArgError(0, err)
 			}
-			sum = plan.AddDecimals(sum, d)
+			sum = value.Add(sum, d)
 		}
-		return plan.NumberFromDecimal(sum), nil
+		return value.FromDecimal(sum), nil
 	},
 })
 

@@ -11,8 +11,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-
-	"github.com/waybill-dev/waybill/plan"
 )
 
 // evaluateText evaluates an expression with a configuration's functions.
@@ -85,13 +83,13 @@ func TestFunctions(t *testing.T) {
 		// Numbers are exact, whatever the arithmetic.
 		{`0.1 + 0.2`, `0.3`}, {`3 * 0.0136800000000000000000001`, `0.0410400000000000000000003`}, {`"${0.1} EUR"`, `"0.1 EUR"`}, {`10 / 4`, `2.5`},
 	} {
-		value, diags := evaluateText(t, c, tc.text)
+		got, diags := evaluateText(t, c, tc.text)
 		if diags.HasErrors() {
 			t.Errorf("%s: %s", tc.text, diags)
 			continue
 		}
-		value, _ = value.UnmarkDeep()
-		encoded, err := plan.EncodeValue(value)
+		got, _ = got.UnmarkDeep()
+		encoded, err := value.Encode(got)
 		if err != nil || string(encoded) != tc.want {
 			t.Errorf("%s is %s (%v), want %s", tc.text, encoded, err, tc.want)
 		}
@@ -165,7 +163,7 @@ func TestCSV(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if encoded, err := plan.EncodeValue(value); err != nil || string(encoded) != tc.want {
+		if encoded, err := value.Encode(value); err != nil || string(encoded) != tc.want {
 			t.Errorf("%s: %s (%v), want %s", name, encoded, err, tc.want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // chunk is a stretch of a block's instances, evaluated by one worker.
@@ -316,12 +317,12 @@ func (w *worker) encode() ([]byte, error) {
 		if i > 0 {
 			buf = append(buf, ',')
 		}
-		buf = append(plan.AppendString(buf, p.name), ':')
+		buf = append(value.AppendString(buf, p.name), ':')
 		if p.constant {
 			buf = append(buf, p.json...)
 			continue
 		}
-		if buf, err = plan.AppendValue(buf, w.args[p.name]); err != nil {
+		if buf, err = value.Append(buf, w.args[p.name]); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // TestProductExample loads the example of the product's description, as it
@@ -45,7 +46,7 @@ func TestProductExample(t *testing.T) {
 	waves(t, c, e)
 	outputs, diags := e.Outputs(context.Background())
 	noErrors(t, c, diags)
-	if encoded, err := plan.EncodeValue(outputs[0].Value); err != nil || string(encoded) != "0.45" {
+	if encoded, err := value.Encode(outputs[0].Value); err != nil || string(encoded) != "0.45" {
 		t.Errorf("fax_cost %s, %v", encoded, err)
 	}
 	checks, diags := e.Checks(context.Background())

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // moving are the attributes that move without being differences.
@@ -29,7 +30,7 @@ func (c *check) folds() error {
 		if forgotten := !item.ForgottenAt.IsZero(); tracked == forgotten {
 			c.violated(Folds, item.Address.String(), "by its history tracked is %t, by the state %t", tracked, !forgotten)
 		}
-		values, err := plan.Merge(item.Values, item.Args)
+		values, err := value.Merge(item.Values, item.Args)
 		if err != nil {
 			return fmt.Errorf("values of %s: %w", item.Address, err)
 		}
@@ -104,7 +105,7 @@ func (c *check) tallies() error {
 			t.FailedCodes[r.Code]++
 		}
 		if r.Amount != nil {
-			t.costs[r.Currency] = plan.AddDecimals(t.costs[r.Currency], r.Amount)
+			t.costs[r.Currency] = value.Add(t.costs[r.Currency], r.Amount)
 		}
 	}
 	for _, item := range c.items {

@@ -1,6 +1,6 @@
 package plan
 
-import "encoding/json"
+import "github.com/waybill-dev/waybill/value"
 
 // Action is what happens, or happened, to an item.
 //
@@ -29,16 +29,7 @@ type Change struct {
 	From    *Address // of a move: the address until now (a move may change arguments too)
 	Desired *Desired // nil for forget and observe
 	Item    *Item    // nil for track
-	Fields  []Field
-}
-
-// Field is one attribute's difference. Path is such as status or
-// sms[0].settle_pay; Before and After are canonical JSON, null where there is
-// nothing.
-type Field struct {
-	Path   string          `json:"path"`
-	Before json.RawMessage `json:"before"`
-	After  json.RawMessage `json:"after"`
+	Fields  []value.Field
 }
 
 // Plan is what would change, or did.

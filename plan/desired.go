@@ -33,7 +33,7 @@ type Desired struct {
 	Address  Address
 	Account  string // Account.Name
 	Identity string // the vendor identity within the account
-	// Args is the canonical JSON (EncodeValue) of the complete arguments, an
+	// Args is the canonical JSON (value.Encode) of the complete arguments, an
 	// object of Type.ArgsType: equal declarations have equal bytes.
 	Args   json.RawMessage
 	Origin Origin

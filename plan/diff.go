@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Diff compares what is declared with what is tracked. An item is the same item
@@ -134,10 +136,10 @@ func identityKey(typ, account, identity string) string {
 }
 
 // AddressField is the difference of a move, for the history.
-func AddressField(from, to Address) Field {
-	return Field{
+func AddressField(from, to Address) value.Field {
+	return value.Field{
 		Path:   "address",
-		Before: json.RawMessage(AppendString(nil, from.String())),
-		After:  json.RawMessage(AppendString(nil, to.String())),
+		Before: json.RawMessage(value.AppendString(nil, from.String())),
+		After:  json.RawMessage(value.AppendString(nil, to.String())),
 	}
 }

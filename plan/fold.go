@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Derived is what an item's evidence comes to at one time.
@@ -23,7 +25,7 @@ func Derive(t *Type, item *Item, tally Tally, now time.Time) (Derived, error) {
 		return Derived{}, fmt.Errorf("%s: %w", item.Address, err)
 	}
 	v := t.Derive(e)
-	encoded, err := EncodeValue(v)
+	encoded, err := value.Encode(v)
 	if err != nil {
 		return Derived{}, fmt.Errorf("%s: %w", item.Address, err)
 	}
@@ -35,7 +37,7 @@ func Derive(t *Type, item *Item, tally Tally, now time.Time) (Derived, error) {
 }
 
 func evidenceOf(t *Type, item *Item, tally Tally, now time.Time) (Evidence, error) {
-	args, err := DecodeValue(item.Args, t.ArgsType())
+	args, err := value.Decode(item.Args, t.ArgsType())
 	if err != nil {
 		return Evidence{}, fmt.Errorf("recorded arguments: %w", err)
 	}
@@ -49,11 +51,21 @@ func evidenceOf(t *Type, item *Item, tally Tally, now time.Time) (Evidence, erro
 		GaveUp: settings.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(settings.GiveUpAfter)),
 	}
 	if len(item.Seen) > 0 {
-		if e.Seen, err = DecodeValue(item.Seen, t.shape().seenType); err != nil {
+		if e.Seen, err = value.Decode(item.Seen, t.shape().seenType); err != nil {
 			return Evidence{}, fmt.Errorf("recorded observation: %w", err)
 		}
 	}
 	return e, nil
+}
+
+// quiet are the attributes that move without being differences: they tell when
+// somebody looked, not what was seen.
+var quiet = map[string]bool{"observed_at": true, "last_success_at": true, "retention_deadline": true}
+
+// Fields are the differences between two canonical JSON objects of an item's
+// values, but for what moves without being a difference.
+func Fields(before, after json.RawMessage) ([]value.Field, error) {
+	return value.Fields(before, after, quiet)
 }
 
 // EncodeSeen is the canonical JSON of an observation, as Item.Seen keeps it.
@@ -65,7 +77,7 @@ func EncodeSeen(t *Type, seen cty.Value) (json.RawMessage, error) {
 			attrs[a.Name] = seen.GetAttr(a.Name)
 		}
 	}
-	return EncodeValue(cty.ObjectVal(attrs))
+	return value.Encode(cty.ObjectVal(attrs))
 }
 
 // FormatTime writes a time of our own: RFC 3339 in UTC.
@@ -75,7 +87,7 @@ func FormatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 // views see them, an object of Type.ValuesType. What only a first read can tell
 // is unknown before it.
 func ItemValues(t *Type, item *Item) (cty.Value, error) {
-	args, err := DecodeValue(item.Args, t.ArgsType())
+	args, err := value.Decode(item.Args, t.ArgsType())
 	if err != nil {
 		return cty.DynamicVal, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
 	}
@@ -83,7 +95,7 @@ func ItemValues(t *Type, item *Item) (cty.Value, error) {
 		// A give-up may have settled it although nothing was ever read.
 		return mergeValues(args, unread(t, item.Outcome, item.Settled)), nil
 	}
-	observed, err := DecodeValue(item.Values, t.ObservedType())
+	observed, err := value.Decode(item.Values, t.ObservedType())
 	if err != nil {
 		return cty.DynamicVal, fmt.Errorf("recorded values of %s: %w", item.Address, err)
 	}
@@ -110,19 +122,19 @@ func ItemValues(t *Type, item *Item) (cty.Value, error) {
 // RecordedValues are an item's arguments and observed values as one canonical
 // JSON object, as the state has them: what was never read is null.
 func RecordedValues(item *Item) (json.RawMessage, error) {
-	values, err := Merge(item.Values, item.Args)
+	values, err := value.Merge(item.Values, item.Args)
 	if err != nil || item.ObservedAt.IsZero() {
 		return values, err
 	}
 	// It moves without being a difference, so it is no recorded value.
-	return Merge(values, json.RawMessage(`{"observed_at":"`+FormatTime(item.ObservedAt)+`"}`))
+	return value.Merge(values, json.RawMessage(`{"observed_at":"`+FormatTime(item.ObservedAt)+`"}`))
 }
 
 // TrackFields are the differences of an item that begins to be tracked: all that
 // it holds. One that was forgotten tells all it holds again, so that its history
 // folds to it from either beginning.
-func TrackFields(item *Item) ([]Field, error) {
-	values, err := Merge(item.Values, item.Args)
+func TrackFields(item *Item) ([]value.Field, error) {
+	values, err := value.Merge(item.Values, item.Args)
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +143,8 @@ func TrackFields(item *Item) ([]Field, error) {
 
 // ForgetFields are the differences of an item that is forgotten: nothing of it is
 // left but its history.
-func ForgetFields(item *Item) ([]Field, error) {
-	values, err := Merge(item.Values, item.Args)
+func ForgetFields(item *Item) ([]value.Field, error) {
+	values, err := value.Merge(item.Values, item.Args)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +154,7 @@ func ForgetFields(item *Item) ([]Field, error) {
 // DesiredValues are the values of a thing that is declared and not tracked yet:
 // its arguments are known, what is observed is not.
 func DesiredValues(t *Type, d *Desired) (cty.Value, error) {
-	args, err := DecodeValue(d.Args, t.ArgsType())
+	args, err := value.Decode(d.Args, t.ArgsType())
 	if err != nil {
 		return cty.DynamicVal, fmt.Errorf("arguments of %s: %w", d.Address, err)
 	}
@@ -194,7 +206,7 @@ func FoldHistory(events []Event) (values json.RawMessage, tracked bool, err erro
 				}
 			}
 		}
-		if values, err = ApplyFields(values, fields); err != nil {
+		if values, err = value.Apply(values, fields); err != nil {
 			return nil, false, fmt.Errorf("event %d of %s: %w", e.Seq, e.Address, err)
 		}
 	}

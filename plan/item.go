@@ -3,6 +3,8 @@ package plan
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Item is one tracked thing, as the state remembers it.
@@ -71,6 +73,6 @@ type Event struct {
 	Address  Address
 	Action   Action
 	Revision string
-	Changes  []Field
+	Changes  []value.Field
 	RawID    int64 // evidence, 0 where there is none
 }

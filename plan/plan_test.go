@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/apd/v3"
 	"github.com/zclconf/go-cty/cty"
 	"pgregory.net/rapid"
 )
@@ -53,130 +52,6 @@ func TestAddressIsReadAsWritten(t *testing.T) {
 			t.Fatalf("%s is read as %+v, %v", a, got, err)
 		}
 	})
-}
-
-func TestNumbersAreExact(t *testing.T) {
-	for text, want := range map[string]string{
-		"0.1": "0.1", "1.50": "1.5", "100": "100", "1e3": "1000", "-0.0020": "-0.002", "0": "0", "-0": "0",
-		"12345678901234567890123456789012":     "12345678901234567890123456789012",
-		"0.1234567890123456789012345678901234": "0.1234567890123456789012345678901234",
-		"9007199254740993":                     "9007199254740993",
-		"1e400":                                "1E+400",
-	} {
-		v, err := cty.ParseNumberVal(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := FormatNumber(v.AsBigFloat()); got != want {
-			t.Errorf("%s leaves as %s", text, got)
-		}
-	}
-	tenth, _ := cty.ParseNumberVal("0.1")
-	sum := cty.Zero
-	for range 10 {
-		sum = sum.Add(tenth)
-	}
-	if got := FormatNumber(sum.AsBigFloat()); got != "1" {
-		t.Errorf("ten times 0.1 is %s", got)
-	}
-	price, _, _ := apd.NewFromString("0.002")
-	total := new(apd.Decimal)
-	for range 5000 {
-		total = AddDecimals(total, price)
-	}
-	if got := FormatDecimal(total); got != "10" {
-		t.Errorf("5000 times 0.002 is %s", got)
-	}
-}
-
-func TestNumbersFromOutsideAreBounded(t *testing.T) {
-	for _, text := range []string{"1e999999999", strings.Repeat("9", 500)} {
-		if v, err := DecodeValue([]byte(text), cty.Number); err == nil {
-			t.Errorf("%.20s… is taken: %#v", text, v)
-		}
-	}
-}
-
-func TestEncodeRefusesWhatMayNotBeRecorded(t *testing.T) {
-	for name, v := range map[string]cty.Value{
-		"sensitive":           cty.StringVal("hunter2").Mark("sensitive"),
-		"sensitive attribute": cty.ObjectVal(map[string]cty.Value{"a": cty.StringVal("hunter2").Mark("sensitive")}),
-		"unknown":             cty.UnknownVal(cty.String),
-	} {
-		if b, err := EncodeValue(v); err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: %s, %v", name, b, err)
-		}
-	}
-}
-
-// tree draws a JSON object as an item's values are: no nulls inside lists, since
-// no type has a list that may hold them.
-func tree(t *rapid.T, depth int) map[string]any {
-	m := make(map[string]any)
-	for range rapid.IntRange(0, 4).Draw(t, "attributes") {
-		name := rapid.SampledFrom([]string{"a", "b", "c d", "266", `q"`, "传"}).Draw(t, "name")
-		m[name] = branch(t, depth)
-	}
-	return m
-}
-
-func branch(t *rapid.T, depth int) any {
-	kind := rapid.IntRange(0, 4).Draw(t, "kind")
-	if depth == 0 {
-		kind %= 3
-	}
-	switch kind {
-	case 0:
-		return json.Number(rapid.SampledFrom([]string{"0", "1.5", "-3", "0.01368"}).Draw(t, "number"))
-	case 1:
-		return rapid.SampledFrom([]string{"", "x", "<y>&"}).Draw(t, "string")
-	case 2:
-		return rapid.Bool().Draw(t, "bool")
-	case 3:
-		return tree(t, depth-1)
-	}
-	list := make([]any, 0)
-	for range rapid.IntRange(0, 3).Draw(t, "elements") {
-		list = append(list, branch(t, depth-1))
-	}
-	return list
-}
-
-// Differences carried out on what was are what is: the history is the state.
-func TestFieldsFold(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		before, after := encodeTree(tree(t, 2)), encodeTree(tree(t, 2))
-		fields, err := Fields(before, after)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := ApplyFields(before, fields)
-		if err != nil {
-			t.Fatalf("%s -> %s by %+v: %v", before, after, fields, err)
-		}
-		if string(got) != string(after) {
-			t.Fatalf("%s -> %s by %+v comes to %s", before, after, fields, got)
-		}
-		if again, _ := Fields(after, after); len(again) != 0 {
-			t.Fatalf("%s differs from itself: %+v", after, again)
-		}
-	})
-}
-
-func TestFieldPaths(t *testing.T) {
-	before := `{"status":"sending","sms":[{"settle_pay":"0.01","status":0}],"failed_codes":{},"observed_at":"x"}`
-	after := `{"status":"success","sms":[{"settle_pay":"0.02","status":0}],"failed_codes":{"266":1},"observed_at":"y"}`
-	fields, err := Fields(json.RawMessage(before), json.RawMessage(after))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, _ := json.Marshal(fields)
-	want := `[{"path":"failed_codes[\"266\"]","before":null,"after":1},` +
-		`{"path":"sms[0].settle_pay","before":"0.01","after":"0.02"},` +
-		`{"path":"status","before":"sending","after":"success"}]`
-	if string(got) != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
 }
 
 func stream(items ...*Item) iter.Seq2[*Item, error] {

@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Defaults are what a vendor's common arguments come to when the provider
@@ -150,7 +151,7 @@ func CheckInteger(v cty.Value, name string, least, most int64) []plan.Problem {
 	}
 	return []plan.Problem{{
 		Argument: name, Summary: "Invalid " + name,
-		Detail: fmt.Sprintf("%s must be %s; this is %s.", name, bounds, plan.FormatNumber(f)),
+		Detail: fmt.Sprintf("%s must be %s; this is %s.", name, bounds, value.FormatNumber(f)),
 	}}
 }
 

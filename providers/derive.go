@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Verdict is what a type's Derive decides beside the vendor's own attributes.
@@ -30,7 +31,7 @@ func (v Verdict) Put(attrs map[string]cty.Value) {
 	attrs["settled"] = cty.BoolVal(v.Settled)
 	attrs["cost"] = cty.NullVal(cty.Number)
 	if v.Cost != nil {
-		attrs["cost"] = plan.NumberFromDecimal(v.Cost)
+		attrs["cost"] = value.FromDecimal(v.Cost)
 	}
 	attrs["currency"] = StringValue(v.Currency, v.Currency != "")
 	attrs["observed_at"] = cty.NullVal(cty.String)
@@ -151,7 +152,7 @@ func CountAttributes(t plan.Tally) map[string]cty.Value {
 
 // CostMap is the exact sum per currency as a map.
 func CostMap(costs map[string]*apd.Decimal) cty.Value {
-	return numberMap(costs, plan.NumberFromDecimal)
+	return numberMap(costs, value.FromDecimal)
 }
 
 func numberMap[V any](m map[string]V, value func(V) cty.Value) cty.Value {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Fields reads an object of a vendor field by field, tolerant of the forms that
@@ -170,7 +170,7 @@ func (f *Fields) Extra() cty.Value {
 	if unknown == nil {
 		return cty.NullVal(cty.DynamicPseudoType)
 	}
-	v, err := plan.ValueFromJSON(unknown, cty.DynamicPseudoType)
+	v, err := value.FromTree(unknown, cty.DynamicPseudoType)
 	if err != nil { // cannot be: tame leaves nothing that a value cannot hold
 		return cty.NullVal(cty.DynamicPseudoType)
 	}

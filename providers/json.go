@@ -12,24 +12,24 @@ import (
 
 	"github.com/cockroachdb/apd/v3"
 
-	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // Decode reads one JSON value, numbers as json.Number. Repeated names the
 // fields that one object holds twice with different values: such an object
 // means nothing certain, for readers disagree about which one counts.
-func Decode(body []byte) (value any, repeated []string, err error) {
+func Decode(body []byte) (tree any, repeated []string, err error) {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // a byte order mark is no content
-	value, err = plan.DecodeJSON(body)
+	tree, err = value.DecodeTree(body)
 	if err != nil {
 		return nil, nil, err
 	}
 	// Every member has one colon outside strings, so the members that Go's
 	// decoder dropped show in a count, without a second decoding.
-	if countColons(body) != countMembers(value) {
+	if countColons(body) != countMembers(tree) {
 		repeated = repeatedFields(body)
 	}
-	return value, repeated, nil
+	return tree, repeated, nil
 }
 
 func countColons(body []byte) int {
@@ -123,7 +123,7 @@ func appendCanonical(b []byte, v any) []byte {
 	case json.Number:
 		return append(b, v...)
 	case string:
-		return plan.AppendString(b, v)
+		return value.AppendString(b, v)
 	case []any:
 		b = append(b, '[')
 		for i, e := range v {
@@ -144,7 +144,7 @@ func appendCanonical(b []byte, v any) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(plan.AppendString(b, name), ':')
+			b = append(value.AppendString(b, name), ':')
 			b = appendCanonical(b, v[name])
 		}
 		return append(b, '}')

@@ -11,8 +11,9 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/waybill-dev/waybill/plan"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/plan"
 )
 
 // Definition is one vendor.

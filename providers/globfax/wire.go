@@ -14,6 +14,7 @@ import (
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
+	"github.com/waybill-dev/waybill/value"
 )
 
 const (
@@ -192,11 +193,11 @@ func failure(seen cty.Value) string {
 }
 
 func chargeMismatch(seen cty.Value) cty.Value {
-	price, err1 := plan.Decimal(providers.Attribute(seen, "unit_price", cty.Number))
-	pages, err2 := plan.Decimal(providers.Attribute(seen, "page_count", cty.Number))
-	charged, err3 := plan.Decimal(providers.Attribute(seen, "charged_amount", cty.Number))
+	price, err1 := value.DecimalOf(providers.Attribute(seen, "unit_price", cty.Number))
+	pages, err2 := value.DecimalOf(providers.Attribute(seen, "page_count", cty.Number))
+	charged, err3 := value.DecimalOf(providers.Attribute(seen, "charged_amount", cty.Number))
 	if err1 != nil || err2 != nil || err3 != nil {
 		return cty.NullVal(cty.Bool)
 	}
-	return cty.BoolVal(plan.MultiplyDecimals(price, pages).Cmp(charged) != 0)
+	return cty.BoolVal(value.Multiply(price, pages).Cmp(charged) != 0)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // The values of matched.
@@ -155,7 +156,7 @@ func cost(seen cty.Value) (sum *apd.Decimal, currency string) {
 		if sum != nil && in != currency {
 			return nil, ""
 		}
-		sum, currency = plan.AddDecimals(sum, pay), in
+		sum, currency = value.Add(sum, pay), in
 	}
 	return sum, currency
 }

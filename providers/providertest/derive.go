@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // testDerive derives from every kind of evidence there can be, half of it odd:
@@ -66,7 +67,7 @@ func checkDerived(t *testing.T, ty *plan.Type, e plan.Evidence) {
 	if again := Encode(t, ty.Derive(e)); !bytes.Equal(text, again) {
 		t.Fatalf("%s: derived twice:\n%s\n%s", ty.Name, text, again)
 	}
-	back, err := plan.DecodeValue(text, ty.ObservedType())
+	back, err := value.Decode(text, ty.ObservedType())
 	if err != nil {
 		t.Fatalf("%s: %v", ty.Name, err)
 	}

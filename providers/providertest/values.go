@@ -14,6 +14,7 @@ import (
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
+	"github.com/waybill-dev/waybill/value"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -89,7 +90,7 @@ func File(t testing.TB, path string) []byte {
 // Encode is a value as canonical JSON.
 func Encode(t testing.TB, v cty.Value) json.RawMessage {
 	t.Helper()
-	b, err := plan.EncodeValue(v)
+	b, err := value.Encode(v)
 	if err != nil {
 		t.Fatalf("encode: %v", err)
 	}

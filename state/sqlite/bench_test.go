@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // The figures are rates beside a bare peer's in the same run: prepared inserts
@@ -137,7 +138,7 @@ func BenchmarkWrite(b *testing.B) {
 			for i := range int64(size) {
 				item := benchItem(i)
 				batch.Events = append(batch.Events, plan.Event{At: benchStart, ItemID: i + 1, Address: item.Address, Action: plan.Observe, Revision: item.Revision,
-					Changes: []plan.Field{{Path: "status", Before: []byte(`"sending"`), After: []byte(`"success"`)}}})
+					Changes: []value.Field{{Path: "status", Before: []byte(`"sending"`), After: []byte(`"success"`)}}})
 			}
 			commit(b, s, batch)
 		}

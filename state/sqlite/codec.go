@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // What goes into columns and comes back. Arguments are any of nil, int64,
@@ -120,7 +121,7 @@ func (s *stmt) outcome(i int) plan.Outcome {
 }
 
 // changesArg encodes an event's changes.
-func changesArg(fields []plan.Field) (any, error) {
+func changesArg(fields []value.Field) (any, error) {
 	if len(fields) == 0 {
 		return nil, nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 func testEvidence(t *testing.T, d Driver) {
@@ -99,7 +100,7 @@ func testEvidence(t *testing.T, d Driver) {
 
 func testHistory(t *testing.T, d Driver) {
 	b := open(t, d)
-	change := []plan.Field{
+	change := []value.Field{
 		{Path: `sms[0].settle_pay`, Before: []byte(`null`), After: []byte(`"0.01368"`)},
 		{Path: `extra["a \"b\""]`, Before: []byte(`{"x":[1,2]}`), After: []byte(`1.10`)},
 	}

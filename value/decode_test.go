@@ -1,4 +1,4 @@
-package plan
+package value
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// slowJSON is DecodeJSON by encoding/json alone.
+// slowJSON is DecodeTree by encoding/json alone.
 func slowJSON(b []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(b))
 	decoder.UseNumber()

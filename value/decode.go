@@ -1,11 +1,11 @@
-package plan
+package value
 
 import (
 	"encoding/json"
 	"unicode/utf8"
 )
 
-// quickJSON reads what DecodeJSON reads, without its reflection: every answer and
+// quickJSON reads what DecodeTree reads, without its reflection: every answer and
 // every stored value goes through here. It gives up (ok is false) at whatever is
 // not plain, mistakes included, which encoding/json then judges.
 type quickJSON struct {

@@ -1,4 +1,4 @@
-package plan
+package value
 
 import (
 	"encoding/json"
@@ -25,11 +25,11 @@ func TestMembersAsDecoded(t *testing.T) {
 		if rapid.Bool().Draw(t, "no before") {
 			before = nil
 		}
-		quick, err := Fields(before, after)
+		quick, err := Fields(before, after, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		slow, err := Fields(decoded(before), decoded(after))
+		slow, err := Fields(decoded(before), decoded(after), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,15 +52,15 @@ func TestMembersRefuse(t *testing.T) {
 	for _, text := range []string{
 		`{`, `{"a"}`, `{"a":}`, `{"a":1`, `{"a":[1}`, `{"a":"x}`, `{"a":tru}`, `{"a":{"b":1,}}`, `{"a":[1]]}`, `{"a":1,}`, `{,"a":1}`, `["a"]`, `{"a":1}x`, `{"a":01}`,
 	} {
-		if fields, err := Fields(nil, json.RawMessage(text)); err == nil {
+		if fields, err := Fields(nil, json.RawMessage(text), nil); err == nil {
 			t.Errorf("%s is taken for %s", text, fields)
 		}
-		if fields, err := Fields(json.RawMessage(`{"a":"other"}`), json.RawMessage(text)); err == nil {
+		if fields, err := Fields(json.RawMessage(`{"a":"other"}`), json.RawMessage(text), nil); err == nil {
 			t.Errorf("%s is taken for %s", text, fields)
 		}
 	}
 	for _, text := range []string{`{"b":1,"a":"2"}`, `{ "a":"2", "b":1}`, `{"\u0061":"2","b":1}`, `{"a":"\u0032","b":1}`, `{"a":"9","a":"2","b":1}`} {
-		fields, err := Fields(nil, json.RawMessage(text))
+		fields, err := Fields(nil, json.RawMessage(text), nil)
 		if err != nil || len(fields) != 2 || fields[0].Path != "a" || string(fields[0].After) != `"2"` {
 			t.Errorf("%s comes to %s, %v", text, fields, err)
 		}

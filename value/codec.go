@@ -1,4 +1,4 @@
-package plan
+package value
 
 import (
 	"bytes"
@@ -12,15 +12,15 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// EncodeValue writes a value as canonical JSON: attributes and keys in order, no
+// Encode writes a value as canonical JSON: attributes and keys in order, no
 // spaces, numbers as FormatNumber writes them. Equal values have equal bytes.
 // Unknown and marked values are errors: neither may be recorded.
-func EncodeValue(v cty.Value) (json.RawMessage, error) {
-	return AppendValue(nil, v)
+func Encode(v cty.Value) (json.RawMessage, error) {
+	return Append(nil, v)
 }
 
-// AppendValue is EncodeValue onto the end of b.
-func AppendValue(b []byte, v cty.Value) ([]byte, error) {
+// Append is Encode onto the end of b.
+func Append(b []byte, v cty.Value) ([]byte, error) {
 	if v.IsMarked() {
 		return b, errors.New("a sensitive value cannot be written")
 	}
@@ -54,7 +54,7 @@ func AppendValue(b []byte, v cty.Value) ([]byte, error) {
 				b = append(b, ',')
 			}
 			b = append(AppendString(b, name), ':')
-			if b, err = AppendValue(b, v.GetAttr(name)); err != nil {
+			if b, err = Append(b, v.GetAttr(name)); err != nil {
 				return b, fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -69,7 +69,7 @@ func AppendValue(b []byte, v cty.Value) ([]byte, error) {
 			first = false
 			key, element := it.Element()
 			b = append(AppendString(b, key.AsString()), ':')
-			if b, err = AppendValue(b, element); err != nil {
+			if b, err = Append(b, element); err != nil {
 				return b, fmt.Errorf("%s: %w", key.AsString(), err)
 			}
 		}
@@ -83,7 +83,7 @@ func AppendValue(b []byte, v cty.Value) ([]byte, error) {
 			}
 			first = false
 			_, element := it.Element()
-			if b, err = AppendValue(b, element); err != nil {
+			if b, err = Append(b, element); err != nil {
 				return b, err
 			}
 		}
@@ -113,9 +113,9 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...)
 }
 
-// DecodeJSON reads one JSON value into Go's any, numbers as json.Number, so
+// DecodeTree reads one JSON value into Go's any, numbers as json.Number, so
 // that none passes through a float64. Anything after the value is an error.
-func DecodeJSON(b []byte) (any, error) {
+func DecodeTree(b []byte) (any, error) {
 	if x, ok := decodeQuick(b); ok {
 		return x, nil
 	}
@@ -134,19 +134,19 @@ func DecodeJSON(b []byte) (any, error) {
 	return x, nil
 }
 
-// DecodeValue reads what EncodeValue wrote, in the type given.
-func DecodeValue(b []byte, ty cty.Type) (cty.Value, error) {
-	x, err := DecodeJSON(b)
+// Decode reads what Encode wrote, in the type given.
+func Decode(b []byte, ty cty.Type) (cty.Value, error) {
+	x, err := DecodeTree(b)
 	if err != nil {
 		return cty.DynamicVal, err
 	}
-	return ValueFromJSON(x, ty)
+	return FromTree(x, ty)
 }
 
-// ValueFromJSON makes a value of a type from decoded JSON (see DecodeJSON).
+// FromTree makes a value of a type from decoded JSON (see DecodeTree).
 // Attributes that are missing are null, those that the type does not have are
 // left out, and where the type is dynamic the JSON's own shape decides.
-func ValueFromJSON(x any, ty cty.Type) (cty.Value, error) {
+func FromTree(x any, ty cty.Type) (cty.Value, error) {
 	if ty == cty.DynamicPseudoType {
 		return impliedValue(x)
 	}
@@ -174,7 +174,7 @@ func ValueFromJSON(x any, ty cty.Type) (cty.Value, error) {
 		types := ty.AttributeTypes()
 		attrs := make(map[string]cty.Value, len(types))
 		for name, aty := range types {
-			v, err := ValueFromJSON(m[name], aty)
+			v, err := FromTree(m[name], aty)
 			if err != nil {
 				return cty.DynamicVal, fmt.Errorf("%s: %w", name, err)
 			}
@@ -191,7 +191,7 @@ func ValueFromJSON(x any, ty cty.Type) (cty.Value, error) {
 		}
 		elements := make(map[string]cty.Value, len(m))
 		for key, e := range m {
-			v, err := ValueFromJSON(e, ty.ElementType())
+			v, err := FromTree(e, ty.ElementType())
 			if err != nil {
 				return cty.DynamicVal, fmt.Errorf("%s: %w", key, err)
 			}
@@ -206,7 +206,7 @@ func ValueFromJSON(x any, ty cty.Type) (cty.Value, error) {
 		}
 		elements := make([]cty.Value, len(list))
 		for i, e := range list {
-			v, err := ValueFromJSON(e, types[i])
+			v, err := FromTree(e, types[i])
 			if err != nil {
 				return cty.DynamicVal, fmt.Errorf("[%d]: %w", i, err)
 			}
@@ -220,7 +220,7 @@ func ValueFromJSON(x any, ty cty.Type) (cty.Value, error) {
 		}
 		elements := make([]cty.Value, len(list))
 		for i, e := range list {
-			v, err := ValueFromJSON(e, ty.ElementType())
+			v, err := FromTree(e, ty.ElementType())
 			if err != nil {
 				return cty.DynamicVal, fmt.Errorf("[%d]: %w", i, err)
 			}

@@ -1,4 +1,4 @@
-package plan
+package value
 
 import (
 	"bytes"
@@ -125,7 +125,7 @@ func isTree(value json.RawMessage) bool { return value[0] == '{' || value[0] == 
 var null = json.RawMessage("null")
 
 // quickFields is Fields for objects in canonical form; ok is false for others.
-func quickFields(before, after json.RawMessage) (_ []Field, ok bool) {
+func quickFields(before, after json.RawMessage, quiet map[string]bool) (_ []Field, ok bool) {
 	var room [64]member
 	all, ok := members(room[:0], before)
 	if !ok {
@@ -174,7 +174,7 @@ func decodeMember(value json.RawMessage) (any, error) {
 	if isNull(value) {
 		return nil, nil
 	}
-	return DecodeJSON(value)
+	return DecodeTree(value)
 }
 
 // quickMerge is Merge for objects in canonical form; ok is false for others.

@@ -1,4 +1,4 @@
-package plan
+package value
 
 import (
 	"bytes"
@@ -105,7 +105,7 @@ func FormatDecimal(d *apd.Decimal) string {
 
 // Decimal is a cty number as a decimal, rounded to Digits significant digits:
 // exact for whatever a vendor writes.
-func Decimal(v cty.Value) (*apd.Decimal, error) {
+func DecimalOf(v cty.Value) (*apd.Decimal, error) {
 	if v.IsNull() || !v.IsKnown() || v.Type() != cty.Number {
 		return nil, fmt.Errorf("a decimal cannot be made of %s", v.Type().FriendlyName())
 	}
@@ -113,8 +113,8 @@ func Decimal(v cty.Value) (*apd.Decimal, error) {
 	return d, err
 }
 
-// NumberFromDecimal is the cty number of a decimal.
-func NumberFromDecimal(d *apd.Decimal) cty.Value {
+// FromDecimal is the cty number of a decimal.
+func FromDecimal(d *apd.Decimal) cty.Value {
 	v, err := cty.ParseNumberVal(FormatDecimal(d))
 	if err != nil {
 		return cty.NullVal(cty.Number)
@@ -125,8 +125,8 @@ func NumberFromDecimal(d *apd.Decimal) cty.Value {
 // exact computes with decimals without rounding for any amount there is.
 var exact = apd.BaseContext.WithPrecision(400)
 
-// AddDecimals is the exact sum of a and b; nil counts as zero.
-func AddDecimals(a, b *apd.Decimal) *apd.Decimal {
+// Add is the exact sum of a and b; nil counts as zero.
+func Add(a, b *apd.Decimal) *apd.Decimal {
 	sum := new(apd.Decimal)
 	if a != nil {
 		sum.Set(a)
@@ -138,8 +138,8 @@ func AddDecimals(a, b *apd.Decimal) *apd.Decimal {
 	return sum
 }
 
-// MultiplyDecimals is the exact product of a and b.
-func MultiplyDecimals(a, b *apd.Decimal) *apd.Decimal {
+// Multiply is the exact product of a and b.
+func Multiply(a, b *apd.Decimal) *apd.Decimal {
 	product := new(apd.Decimal)
 	_, _ = exact.Mul(product, a, b)
 	return product

@@ -1,4 +1,4 @@
-package plan
+package value
 
 import (
 	"encoding/json"
@@ -12,18 +12,24 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// quiet are the attributes that move without being differences: they tell when
-// somebody looked, not what was seen.
-var quiet = map[string]bool{"observed_at": true, "last_success_at": true, "retention_deadline": true}
+// Field is one attribute's difference. Path is such as status or
+// sms[0].settle_pay; Before and After are canonical JSON, null where there is
+// nothing.
+type Field struct {
+	Path   string          `json:"path"`
+	Before json.RawMessage `json:"before"`
+	After  json.RawMessage `json:"after"`
+}
 
 // Fields are the differences between two canonical JSON objects (empty ones may
 // be nil), in the order of paths. Where a list keeps its length and an object
 // its kind they are compared inside; a list of another length is one difference.
-func Fields(before, after json.RawMessage) ([]Field, error) {
+// Attributes in quiet move without being differences.
+func Fields(before, after json.RawMessage, quiet map[string]bool) ([]Field, error) {
 	if string(before) == string(after) {
 		return nil, nil
 	}
-	if fields, ok := quickFields(before, after); ok {
+	if fields, ok := quickFields(before, after, quiet); ok {
 		return fields, nil
 	}
 	b, err := decodeObject(before)
@@ -91,7 +97,7 @@ func decodeObject(b json.RawMessage) (map[string]any, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
-	x, err := DecodeJSON(b)
+	x, err := DecodeTree(b)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +108,7 @@ func decodeObject(b json.RawMessage) (map[string]any, error) {
 	return m, nil
 }
 
-// encodeTree writes decoded JSON in the canonical form of EncodeValue.
+// encodeTree writes decoded JSON in the canonical form of Encode.
 func encodeTree(x any) json.RawMessage { return appendTree(nil, x) }
 
 func appendTree(b []byte, x any) []byte {
@@ -157,9 +163,9 @@ func Merge(a, b json.RawMessage) (json.RawMessage, error) {
 	return encodeTree(merged), nil
 }
 
-// ApplyFields carries out differences on a canonical JSON object: the history
+// Apply carries out differences on a canonical JSON object: the history
 // folded from its beginning is the state. A null leaves an attribute out.
-func ApplyFields(values json.RawMessage, fields []Field) (json.RawMessage, error) {
+func Apply(values json.RawMessage, fields []Field) (json.RawMessage, error) {
 	tree, err := decodeObject(values)
 	if err != nil {
 		return nil, err
@@ -172,7 +178,7 @@ func ApplyFields(values json.RawMessage, fields []Field) (json.RawMessage, error
 		if err != nil {
 			return nil, fmt.Errorf("path %s: %w", f.Path, err)
 		}
-		after, err := DecodeJSON(f.After)
+		after, err := DecodeTree(f.After)
 		if err != nil {
 			return nil, fmt.Errorf("value of %s: %w", f.Path, err)
 		}
