@@ -9,7 +9,7 @@ import (
 const module = "github.com/waybill-dev/waybill"
 
 // layers says, for each folder, which of ours it may import. Imports run strictly
-// down: main, cli, agent, then hclspec, providers and state side by side, then plan.
+// down: main, cli, agent, then hclspec, providers and state side by side, then plan, then value.
 var layers = []struct {
 	folder string
 	may    []string
@@ -26,9 +26,9 @@ var layers = []struct {
 	{"providers/ucloud", []string{"value", "plan", "providers"}},
 	{"providers/nxcloud", []string{"value", "plan", "providers"}},
 	{"state", []string{"value", "plan"}},
-	{"state/sqlite", []string{"failpoint", "plan", "state"}},
+	{"state/sqlite", []string{"failpoint", "value", "plan", "state"}},
 	{"state/statetest", []string{"value", "plan", "state"}},
-	{"agent", []string{"failpoint", "plan", "hclspec", "providers", "state"}},
+	{"agent", []string{"failpoint", "value", "plan", "hclspec", "providers", "state"}},
 	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent"}},
 	{"oracle", []string{"value", "plan", "providers/sandbox", "state"}}, // of the fault tests
 	{"crash", nil}, // tests of the whole program

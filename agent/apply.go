@@ -145,11 +145,11 @@ func (p *pass) collectReads(ctx context.Context, c *recorder) ([]*plan.Item, err
 		if err != nil {
 			return nil, fmt.Errorf("read the state: %w", err)
 		}
-		t, err := c.catalog.typeOf(item.Address.Type)
+		t, err := c.catalog.typeOf(item.Address.Type())
 		if err != nil {
 			return nil, err
 		}
-		key := identityOf(item.Address.Type, item.Account, item.Identity)
+		key := identityOf(item.Address.Type(), item.Account, item.Identity)
 		evaluated, declared := p.ev.blocks[item.Address.Block()]
 		if t.Kind != plan.Polled || p.read[key] || (!p.ev.done && (!declared || !evaluated)) {
 			continue
@@ -195,12 +195,12 @@ func (p *pass) pullAll(ctx context.Context, c *recorder) error {
 		if err != nil {
 			return fmt.Errorf("read the state: %w", err)
 		}
-		if t, err := c.catalog.typeOf(item.Address.Type); err == nil && t.Kind == plan.Policy {
+		if t, err := c.catalog.typeOf(item.Address.Type()); err == nil && t.Kind == plan.Policy {
 			policies = append(policies, item)
 		}
 	}
 	for _, item := range policies {
-		key := identityOf(item.Address.Type, item.Account, item.Identity)
+		key := identityOf(item.Address.Type(), item.Account, item.Identity)
 		a, ok := p.accounts[item.Account]
 		settings, err := plan.SettingsOf(item.Args)
 		if err != nil {
@@ -243,7 +243,7 @@ func (p *pass) drain(ctx context.Context, c *recorder, item *plan.Item, a *accou
 
 // drains reports whether a policy says to pull again at once while pages are full.
 func drains(c catalog, item *plan.Item) bool {
-	t, err := c.typeOf(item.Address.Type)
+	t, err := c.typeOf(item.Address.Type())
 	if err != nil {
 		return false
 	}

@@ -18,7 +18,7 @@ func (c *recorder) catchUp(ctx context.Context, ev *evaluation) error {
 		if err != nil {
 			return fmt.Errorf("read the state: %w", err)
 		}
-		t := c.catalog.types[item.Address.Type]
+		t := c.catalog.types[item.Address.Type()]
 		if t == nil || t.Kind == plan.Policy {
 			continue
 		}
@@ -63,13 +63,13 @@ func (c *recorder) judgeAnew(ctx context.Context, ev *evaluation) error {
 // misjudged are the items of a block whose expectations stand otherwise than they
 // are recorded.
 func (c *recorder) misjudged(ctx context.Context, ev *evaluation, address plan.Address) ([]int64, error) {
-	t, err := c.catalog.typeOf(address.Type)
+	t, err := c.catalog.typeOf(address.Type())
 	if err != nil {
 		return nil, err
 	}
 	var ids []int64
 	now := c.now()
-	for item, err := range c.store.Items(ctx, state.ItemFilter{Type: address.Type, Name: address.Name}) {
+	for item, err := range c.store.Items(ctx, state.ItemFilter{Type: address.Type(), Name: address.Name()}) {
 		if err != nil {
 			return nil, fmt.Errorf("read the state: %w", err)
 		}
@@ -95,7 +95,7 @@ func (c *recorder) tellLosses(windows []plan.LossWindow) {
 	for i := range windows {
 		w := &windows[i]
 		where := w.Account
-		if w.Address.Type != "" {
+		if w.Address.Type() != "" {
 			where = w.Address.String()
 		}
 		c.log.Error("records may have been lost", "where", where, "cause", w.Cause, "from", plan.FormatTime(w.From),

@@ -139,7 +139,7 @@ func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 // redeclared derives an item anew after its declaration changed, and puts it
 // back on the schedule if it is not settled (any more).
 func (c *recorder) redeclared(ctx context.Context, write *state.ItemWrite, now time.Time) error {
-	t, err := c.catalog.typeOf(write.Address.Type)
+	t, err := c.catalog.typeOf(write.Address.Type())
 	if err != nil {
 		return err
 	}
@@ -186,13 +186,13 @@ func declaredDue(t *plan.Type, item *plan.Item, p pace, deadline, now time.Time)
 // track adds a newly declared item to the batch. One that was forgotten takes up
 // its history. fresh keeps what a polled type's items are before their first read.
 func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desired, forgotten map[string]int64, fresh map[string]plan.Derived, now time.Time) error {
-	t, err := c.catalog.typeOf(d.Address.Type)
+	t, err := c.catalog.typeOf(d.Address.Type())
 	if err != nil {
 		return err
 	}
 	again := false // it was tracked before
 	write := state.ItemWrite{Item: plan.Item{TrackedAt: now}}
-	if id, ok := forgotten[identityOf(d.Address.Type, d.Account, d.Identity)]; ok {
+	if id, ok := forgotten[identityOf(d.Address.Type(), d.Account, d.Identity)]; ok {
 		items, err := c.store.ItemsByID(ctx, []int64{id})
 		if err != nil {
 			return fmt.Errorf("load the history of %s: %w", d.Address, err)
@@ -256,10 +256,10 @@ func (c *recorder) forgotten(ctx context.Context, tracks []plan.Change) (map[str
 			wanted = make(map[string]bool, len(tracks))
 			for i := range tracks {
 				d := tracks[i].Desired
-				wanted[identityOf(d.Address.Type, d.Account, d.Identity)] = true
+				wanted[identityOf(d.Address.Type(), d.Account, d.Identity)] = true
 			}
 		}
-		if key := identityOf(item.Address.Type, item.Account, item.Identity); wanted[key] {
+		if key := identityOf(item.Address.Type(), item.Account, item.Identity); wanted[key] {
 			found[key] = item.ID
 		}
 	}

@@ -198,7 +198,7 @@ func (c *recorder) concludeLost(ctx context.Context, intent state.Intent) error 
 	batch := &state.Batch{Concluded: []string{intent.ID}, LossWindows: []plan.LossWindow{*window}}
 	if len(items) == 1 {
 		item := items[0]
-		t, err := c.catalog.typeOf(item.Address.Type)
+		t, err := c.catalog.typeOf(item.Address.Type())
 		if err != nil {
 			return err
 		}

@@ -259,7 +259,7 @@ func (a *Agent) allQueues() []*queue {
 // scheduled puts an item's next turn on its queue.
 func (a *Agent) scheduled(item *plan.Item) {
 	if !item.Due.IsZero() && a.declared.Load() {
-		a.queueOf(item.Address.Type, item.Account).add(item.ID, item.Due, item.Due)
+		a.queueOf(item.Address.Type(), item.Account).add(item.ID, item.Due, item.Due)
 	}
 }
 

@@ -141,10 +141,10 @@ func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
 	types := make(map[string][]plan.Desired) // stretches of the wave, which is in the order of addresses
 	for rest := wave.Desired; len(rest) > 0; {
 		n := 1
-		for n < len(rest) && rest[n].Address.Type == rest[0].Address.Type {
+		for n < len(rest) && rest[n].Address.Type() == rest[0].Address.Type() {
 			n++
 		}
-		types[rest[0].Address.Type], rest = rest[:n], rest[n:]
+		types[rest[0].Address.Type()], rest = rest[:n], rest[n:]
 	}
 	now := p.runner.Now()
 	group, ctx := errgroup.WithContext(ctx)
@@ -221,7 +221,7 @@ func (p *pass) tickAll(ctx context.Context, ids []int64, now time.Time) error {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	for _, item := range items {
-		t, err := p.catalog.typeOf(item.Address.Type)
+		t, err := p.catalog.typeOf(item.Address.Type())
 		if err != nil {
 			return err
 		}
@@ -291,7 +291,7 @@ func (p *pass) readable(item *plan.Item, now time.Time) bool {
 func (p *pass) known(ctx context.Context, addresses []plan.Address) error {
 	for _, address := range addresses {
 		found := false
-		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: address.Type, Name: address.Name, Declared: true}) {
+		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: address.Type(), Name: address.Name(), Declared: true}) {
 			if err != nil {
 				return fmt.Errorf("read the state: %w", err)
 			}
@@ -318,12 +318,12 @@ func (p *pass) survey(ctx context.Context) error {
 			return fmt.Errorf("read the state: %w", err)
 		}
 		if item.Settled || !p.readable(item, now) {
-			waiting[identityOf(item.Address.Type, item.Account, item.Identity)] = true
+			waiting[identityOf(item.Address.Type(), item.Account, item.Identity)] = true
 		}
 	}
 	for i := range p.ev.desired {
 		d := &p.ev.desired[i]
-		t, err := p.catalog.typeOf(d.Address.Type)
+		t, err := p.catalog.typeOf(d.Address.Type())
 		if err != nil {
 			return err
 		}
@@ -354,7 +354,7 @@ func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
 	var gaveUp []int64
 	now := p.runner.Now()
 	changes, err := p.ev.diff(ctx, func(item *plan.Item) {
-		if t := p.catalog.types[item.Address.Type]; item.Settled || t == nil || t.Kind != plan.Polled || t.ClockDriven || p.opts.Refresh {
+		if t := p.catalog.types[item.Address.Type()]; item.Settled || t == nil || t.Kind != plan.Polled || t.ClockDriven || p.opts.Refresh {
 			return
 		}
 		if s, err := plan.SettingsOf(item.Args); err == nil && s.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(s.GiveUpAfter)) {
@@ -411,7 +411,7 @@ func (p *pass) expectations(ctx context.Context) error {
 		if len(desired) == 0 || !p.ev.hcl.HasExpect(block) {
 			continue
 		}
-		t, err := p.catalog.typeOf(desired[0].Address.Type)
+		t, err := p.catalog.typeOf(desired[0].Address.Type())
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 	}
 	c.pulling.RLock()
 	defer c.pulling.RUnlock()
-	t, err := c.catalog.typeOf(item.Address.Type)
+	t, err := c.catalog.typeOf(item.Address.Type())
 	if err != nil {
 		return pulled{}, err
 	}
@@ -264,7 +264,7 @@ const retention = 72 * time.Hour
 
 // afterPull puts a pull's result on its policy and returns the differences.
 func (c *recorder) afterPull(item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]value.Field, error) {
-	t, err := c.catalog.typeOf(item.Address.Type)
+	t, err := c.catalog.typeOf(item.Address.Type())
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ const recording = 512
 // answer is there, so that the next call need not wait for the disk. The
 // returned error is the vendor's; a state that cannot be written is a fatal one.
 func (c *recorder) read(ctx context.Context, item *plan.Item, epoch int64, a *account, answered func()) (vendorErr, fatal error) {
-	t, err := c.catalog.typeOf(item.Address.Type)
+	t, err := c.catalog.typeOf(item.Address.Type())
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +227,7 @@ func (c *recorder) foldHeld(ctx context.Context, id int64) error {
 		return nil
 	}
 	item := items[0]
-	t, err := c.catalog.typeOf(item.Address.Type)
+	t, err := c.catalog.typeOf(item.Address.Type())
 	if err != nil {
 		return err
 	}

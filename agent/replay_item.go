@@ -16,7 +16,7 @@ import (
 // alone makes none here: an item that would have been the same when it was last
 // recorded is left to the next apply or agent.
 func (p *replay) again(ctx context.Context, item *plan.Item) error {
-	t, err := p.catalog.typeOf(item.Address.Type)
+	t, err := p.catalog.typeOf(item.Address.Type())
 	if err != nil {
 		p.result.Unreadable++
 		p.log.Warn("an item cannot be derived again; it stays as it is", "error", err)

@@ -231,7 +231,7 @@ func (q *queue) attend(ctx context.Context, due turn, answered func()) (vendorEr
 		return errNoCall, 0, nil
 	}
 	item := items[0]
-	t, err := q.rec.catalog.typeOf(item.Address.Type)
+	t, err := q.rec.catalog.typeOf(item.Address.Type())
 	if err != nil {
 		return errNoCall, 0, err
 	}

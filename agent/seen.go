@@ -56,10 +56,10 @@ func (s *seen) Instances(ctx context.Context, typ, name string) (map[plan.Key]ct
 				tracked[key] = item
 				continue
 			}
-			if item.Address.Name != name {
+			if item.Address.Name() != name {
 				continue
 			}
-			if values[item.Address.Key], err = plan.ItemValues(t, item); err != nil {
+			if values[item.Address.Key()], err = plan.ItemValues(t, item); err != nil {
 				return nil, err
 			}
 		}
@@ -68,14 +68,14 @@ func (s *seen) Instances(ctx context.Context, typ, name string) (map[plan.Key]ct
 		d := &desired[i]
 		item, ok := tracked[identityOf(typ, d.Account, d.Identity)]
 		if !ok {
-			if values[d.Address.Key], err = plan.DesiredValues(t, d); err != nil {
+			if values[d.Address.Key()], err = plan.DesiredValues(t, d); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		declared := *item // as it will stand once the declaration is recorded
 		declared.Address, declared.Args = d.Address, d.Args
-		if values[d.Address.Key], err = plan.ItemValues(t, &declared); err != nil {
+		if values[d.Address.Key()], err = plan.ItemValues(t, &declared); err != nil {
 			return nil, err
 		}
 	}

@@ -134,7 +134,7 @@ func eventsBatch(from int) *state.Batch {
 	for i := range rowsEach {
 		b.Events = append(b.Events, plan.Event{
 			At: time.Unix(1_780_000_000, 0), ItemID: int64(i + 1), Action: plan.Observe, Revision: "0123456789abcdef0123456789abcdef01234567",
-			Address: plan.Address{Type: "globfax_recipient", Name: "invoice", Key: plan.StringKey(fmt.Sprintf("INV-%07d", from+i))},
+			Address: plan.NewAddress("globfax_recipient", "invoice", plan.StringKey(fmt.Sprintf("INV-%07d", from+i))),
 			Changes: []value.Field{{Path: "status", Before: []byte(`"sending"`), After: []byte(`"success"`)}},
 		})
 	}

@@ -81,7 +81,7 @@ func TestPlanOfManyShowsTheFirst(t *testing.T) {
 	const n = 100_000
 	changes := make([]plan.Change, n)
 	for i := range changes {
-		d := &plan.Desired{Address: plan.Address{Type: "globfax_recipient", Name: "a", Key: plan.IntKey(i)}, Args: []byte(`{"rcpt_ref":"r"}`)}
+		d := &plan.Desired{Address: plan.NewAddress("globfax_recipient", "a", plan.IntKey(i)), Args: []byte(`{"rcpt_ref":"r"}`)}
 		changes[i] = plan.Change{Action: plan.Track, Address: d.Address, Desired: d}
 	}
 	v := p.passView(false)

@@ -62,7 +62,7 @@ func (s *localSandbox) remember(ctx context.Context, path string) error {
 		if err != nil {
 			return fmt.Errorf("read state %s: %w", path, err)
 		}
-		s.known[[3]string{item.Address.Type, item.Account, item.Identity}] = known{item.TrackedAt, item.Settled}
+		s.known[[3]string{item.Address.Type(), item.Account, item.Identity}] = known{item.TrackedAt, item.Settled}
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func (s *localSandbox) declareOne(d *plan.Desired) error {
 	if err := json.Unmarshal(d.Args, &args); err != nil {
 		return fmt.Errorf("read arguments: %w", err)
 	}
-	was, tracked := s.known[[3]string{d.Address.Type, d.Account, d.Identity}]
+	was, tracked := s.known[[3]string{d.Address.Type(), d.Account, d.Identity}]
 	if args.Recipient == "" && args.Order == "" && was.settled {
 		return nil // its reports and results were told, once
 	}
@@ -188,13 +188,13 @@ func (s *localSandbox) declareOne(d *plan.Desired) error {
 		return s.declareBatch(&batch{account: d.Account, number: args.Batch, expected: args.Expected})
 	}
 	if args.Session != "" {
-		return s.server.Declare(d.Address.Type, args.Session, args.Expected, "", time.Time{})
+		return s.server.Declare(d.Address.Type(), args.Session, args.Expected, "", time.Time{})
 	}
 	sent := s.server.Now()
 	if tracked {
 		sent = was.tracked
 	}
-	return s.server.Declare(d.Address.Type, args.Recipient+args.Order, args.Expected, "", sent.Truncate(sentStep))
+	return s.server.Declare(d.Address.Type(), args.Recipient+args.Order, args.Expected, "", sent.Truncate(sentStep))
 }
 
 // declareBatch declares a batch, or keeps it until the receiver listens.

@@ -40,7 +40,7 @@ func (p *program) stateList(ctx context.Context, reader state.Reader, where loca
 				return p.fail(err)
 			}
 			wanted = append(wanted, a)
-			filters = append(filters, state.ItemFilter{Type: a.Type, Name: a.Name, Declared: true})
+			filters = append(filters, state.ItemFilter{Type: a.Type(), Name: a.Name(), Declared: true})
 		}
 	}
 	for i, filter := range filters {
@@ -68,11 +68,11 @@ func notTracked(ctx context.Context, reader state.Reader, a plan.Address) error 
 	const enough = 10000
 	var near []string
 	seen := make(map[string]bool)
-	for item, err := range reader.Items(ctx, state.ItemFilter{Type: a.Type, Declared: true}) {
+	for item, err := range reader.Items(ctx, state.ItemFilter{Type: a.Type(), Declared: true}) {
 		if err != nil || len(near) >= enough {
 			break
 		}
-		if name := item.Address.String(); !a.Key.IsNone() && item.Address.Block() == a.Block() {
+		if name := item.Address.String(); !a.Key().IsNone() && item.Address.Block() == a.Block() {
 			near = append(near, name)
 		} else if block := item.Address.Block(); !seen[block] {
 			seen[block] = true

@@ -35,7 +35,7 @@ func stateMoveCommand() *command {
 			if err != nil {
 				return p.fail(err)
 			}
-			if from.Type != to.Type {
+			if from.Type() != to.Type() {
 				return p.fail(fmt.Errorf("%s cannot move to %s: an item keeps its type", from, to))
 			}
 			return p.edit(flags, "state mv", func(store state.Store) error {
@@ -67,7 +67,7 @@ func (p *program) edit(flags stateFlags, name string, work func(state.Store) err
 // covered are the tracked items that an address names.
 func covered(ctx context.Context, store state.Store, a plan.Address) ([]*plan.Item, error) {
 	var items []*plan.Item
-	for item, err := range store.Items(ctx, state.ItemFilter{Type: a.Type, Name: a.Name}) {
+	for item, err := range store.Items(ctx, state.ItemFilter{Type: a.Type(), Name: a.Name()}) {
 		if err != nil {
 			return nil, fmt.Errorf("read state: %w", contextError(ctx, err))
 		}
@@ -86,8 +86,8 @@ func (p *program) stateMove(ctx context.Context, store state.Store, from, to pla
 	if err != nil {
 		return err
 	}
-	block := from.Key.IsNone() && !(len(items) == 1 && items[0].Address.Key.IsNone())
-	if block && !to.Key.IsNone() {
+	block := from.Key().IsNone() && !(len(items) == 1 && items[0].Address.Key().IsNone())
+	if block && !to.Key().IsNone() {
 		return fmt.Errorf("%s names %s, which cannot all move to %s: leave the key out", from, plural(len(items), "instance"), to)
 	}
 	now := p.now().UTC()
@@ -95,7 +95,7 @@ func (p *program) stateMove(ctx context.Context, store state.Store, from, to pla
 	for _, item := range items {
 		target := to
 		if block {
-			target.Key = item.Address.Key
+			target = target.WithKey(item.Address.Key())
 		}
 		if item.Address == target {
 			return fmt.Errorf("%s is where it stands already", target)

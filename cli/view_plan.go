@@ -154,11 +154,11 @@ func (v *textPassView) change(c *plan.Change) {
 	}
 	s := symbolOf(c.Action)
 	mark := out.paint(s.color, s.text)
-	out.printf("  %s resource %q %q {\n", mark, c.Address.Type, c.Address.Name)
+	out.printf("  %s resource %q %q {\n", mark, c.Address.Type(), c.Address.Name())
 	switch c.Action {
 	case plan.Track:
 		v.attributes(mark, shownArguments(c.Desired.Args), "")
-		if t := v.p.typeOf(c.Address.Type); t != nil && t.Kind == plan.Polled {
+		if t := v.p.typeOf(c.Address.Type()); t != nil && t.Kind == plan.Polled {
 			out.printf("        %s\n", out.paint(dim, fmt.Sprintf("# (%d attributes known after the first read)", len(t.ObservedType().AttributeTypes()))))
 		}
 	case plan.Forget:
@@ -234,7 +234,7 @@ func (v *textPassView) drift(list []plan.Change) {
 		c := &list[i]
 		out.println("")
 		v.title(c.Address.String(), "has changed")
-		out.printf("  %s resource %q %q {\n", out.paint(yellow, "~"), c.Address.Type, c.Address.Name)
+		out.printf("  %s resource %q %q {\n", out.paint(yellow, "~"), c.Address.Type(), c.Address.Name())
 		v.fields(c.Fields)
 		out.println("    }")
 	}

@@ -212,10 +212,10 @@ func (v *jsonPassView) resource(a plan.Address) map[string]any {
 		"addr":             a.String(),
 		"module":           "",
 		"resource":         a.String(),
-		"implied_provider": v.p.providerOf(a.Type),
-		"resource_type":    a.Type,
-		"resource_name":    a.Name,
-		"resource_key":     indexOf(a.Key),
+		"implied_provider": v.p.providerOf(a.Type()),
+		"resource_type":    a.Type(),
+		"resource_name":    a.Name(),
+		"resource_key":     indexOf(a.Key()),
 	}
 }
 

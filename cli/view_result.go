@@ -116,7 +116,7 @@ func listed(names []string) string {
 // lossText says of a loss window where, when, how many at most, and why.
 func lossText(w *plan.LossWindow) string {
 	where := w.Account
-	if w.Address.Type != "" {
+	if w.Address.Type() != "" {
 		where = w.Address.String()
 	}
 	bound := "an unknown number of records"

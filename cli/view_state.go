@@ -59,7 +59,7 @@ func (p *program) showItem(item *plan.Item, where located) {
 		title += " (suspended)"
 	}
 	out.println(out.paint(bold, title))
-	out.printf("resource %q %q {\n", item.Address.Type, item.Address.Name)
+	out.printf("resource %q %q {\n", item.Address.Type(), item.Address.Name())
 	values, err := plan.RecordedValues(item)
 	if err != nil { // what can be shown of a damaged state is
 		values = item.Args

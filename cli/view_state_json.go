@@ -30,10 +30,10 @@ func (p *program) jsonResource(item *plan.Item) jsonResource {
 	return jsonResource{
 		Address:  item.Address.String(),
 		Mode:     "managed",
-		Type:     item.Address.Type,
-		Name:     item.Address.Name,
-		Index:    indexOf(item.Address.Key),
-		Provider: p.providerOf(item.Address.Type),
+		Type:     item.Address.Type(),
+		Name:     item.Address.Name(),
+		Index:    indexOf(item.Address.Key()),
+		Provider: p.providerOf(item.Address.Type()),
 		Values:   values,
 	}
 }
@@ -165,12 +165,12 @@ func (e *expectationChecks) add(item *plan.Item) {
 	block := item.Address.Block()
 	if n := len(e.list); n == 0 || e.list[n-1].Address.Display != block {
 		e.list = append(e.list, jsonCheck{
-			Address: jsonCheckAddress{Display: block, Kind: "resource", Mode: "managed", Type: item.Address.Type, Name: item.Address.Name},
+			Address: jsonCheckAddress{Display: block, Kind: "resource", Mode: "managed", Type: item.Address.Type(), Name: item.Address.Name()},
 			Status:  string(plan.CheckPass),
 		})
 	}
 	instance := jsonCheckInstance{
-		Address: jsonInstanceAddress{Display: item.Address.String(), Key: indexOf(item.Address.Key)},
+		Address: jsonInstanceAddress{Display: item.Address.String(), Key: indexOf(item.Address.Key())},
 		Status:  string(plan.CheckPass),
 	}
 	for _, x := range item.Expectations {

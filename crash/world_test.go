@@ -234,7 +234,7 @@ func (w *world) unfinished() string {
 		if err != nil {
 			return err.Error()
 		}
-		if item.Address.Type == "ucloud_usms_message" && lost > 0 || item.Address.Type == "ucloud_usms_report_pull" {
+		if item.Address.Type() == "ucloud_usms_message" && lost > 0 || item.Address.Type() == "ucloud_usms_report_pull" {
 			continue // it waits for what is lost; it never settles
 		}
 		return item.Address.String() + " is not settled"

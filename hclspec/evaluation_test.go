@@ -85,7 +85,7 @@ output "sessions" {
 `))
 	e := c.NewEvaluation(seenMap{})
 	wave := waves(t, c, e)[0]
-	if len(wave.Desired) != 12 || wave.Desired[2].Address != (plan.Address{Type: "ucloud_usms_message", Name: "m", Key: plan.IntKey(2)}) || wave.Desired[10].Identity != "s10" {
+	if len(wave.Desired) != 12 || wave.Desired[2].Address != (plan.NewAddress("ucloud_usms_message", "m", plan.IntKey(2))) || wave.Desired[10].Identity != "s10" {
 		t.Errorf("instances %q", addresses(wave.Desired))
 	}
 	outputs, diags := e.Outputs(context.Background())
@@ -421,7 +421,7 @@ resource "globfax_recipient" "j" {
 	if x := e.expansions["globfax_recipient.j"]; x.keys != nil || x.forEach != cty.NilVal {
 		t.Error("the values of a block without expectations are kept")
 	}
-	verdicts := e.Judge(plan.Address{Type: "globfax_recipient", Name: "i", Key: plan.StringKey("I1")}, values(c, "globfax_recipient", map[string]cty.Value{"status": cty.StringVal("failed")}))
+	verdicts := e.Judge(plan.NewAddress("globfax_recipient", "i", plan.StringKey("I1")), values(c, "globfax_recipient", map[string]cty.Value{"status": cty.StringVal("failed")}))
 	if len(verdicts) != 1 || !verdicts[0].Known || verdicts[0].Holds || verdicts[0].Message != "fax I1" {
 		t.Errorf("verdicts %+v", verdicts)
 	}

@@ -30,7 +30,7 @@ func (x *expansion) list() []plan.Key {
 	}
 	keys := make([]plan.Key, len(x.streamed))
 	for i := range x.streamed {
-		keys[i] = x.streamed[i].Address.Key
+		keys[i] = x.streamed[i].Address.Key()
 	}
 	return keys
 }

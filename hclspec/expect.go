@@ -62,7 +62,7 @@ func (e *Evaluation) Judge(addr plan.Address, self cty.Value) []plan.Verdict {
 	parent, diags := e.judgeContext(r)
 	verdicts := make([]plan.Verdict, 0, len(r.expects))
 	ctx := parent.NewChild()
-	ctx.Variables = e.instanceVariables(r, addr.Key)
+	ctx.Variables = e.instanceVariables(r, addr.Key())
 	ctx.Variables["self"] = self
 	for _, x := range r.expects {
 		if diags.HasErrors() {

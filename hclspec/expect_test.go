@@ -38,7 +38,7 @@ resource "globfax_recipient" "i" {
 	if self == nil {
 		value = cty.UnknownVal(c.types["globfax_recipient"].values)
 	}
-	verdicts := e.Judge(plan.Address{Type: "globfax_recipient", Name: "i", Key: plan.StringKey("k")}, value)
+	verdicts := e.Judge(plan.NewAddress("globfax_recipient", "i", plan.StringKey("k")), value)
 	if len(verdicts) != 1 || verdicts[0].Name != "delivered" {
 		t.Fatalf("verdicts %+v", verdicts)
 	}
@@ -114,12 +114,12 @@ resource "globfax_recipient" "i" {
 `))
 	e := c.NewEvaluation(seenMap{})
 	waves(t, c, e)
-	address := plan.Address{Type: "globfax_recipient", Name: "i", Key: plan.StringKey("gone")}
+	address := plan.NewAddress("globfax_recipient", "i", plan.StringKey("gone"))
 	verdicts := e.Judge(address, values(c, "globfax_recipient", status("failed")))
 	if len(verdicts) != 1 || !verdicts[0].Known || verdicts[0].Holds {
 		t.Errorf("verdicts %+v", verdicts)
 	}
-	if e.Judge(plan.Address{Type: "globfax_recipient", Name: "nowhere"}, cty.EmptyObjectVal) != nil {
+	if e.Judge(plan.NewAddress("globfax_recipient", "nowhere", plan.NoKey), cty.EmptyObjectVal) != nil {
 		t.Error("verdicts on a block that is not declared")
 	}
 }

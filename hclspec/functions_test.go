@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/value"
 )
 
 // evaluateText evaluates an expression with a configuration's functions.
@@ -158,12 +160,12 @@ func TestCSV(t *testing.T) {
 		"quotes":          {"a\n\"say \"\"hi\"\", you\"\n", `[{"a":"say \"hi\", you"}]`},
 		"spaces":          {"a, b\n1, 2\n", `[{" b":" 2","a":"1"}]`},
 	} {
-		value, err := csvDecodeFunc.Call([]cty.Value{cty.StringVal(tc.text)})
+		rows, err := csvDecodeFunc.Call([]cty.Value{cty.StringVal(tc.text)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if encoded, err := value.Encode(value); err != nil || string(encoded) != tc.want {
+		if encoded, err := value.Encode(rows); err != nil || string(encoded) != tc.want {
 			t.Errorf("%s: %s (%v), want %s", name, encoded, err, tc.want)
 		}
 	}

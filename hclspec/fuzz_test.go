@@ -58,7 +58,7 @@ func FuzzLoad(f *testing.F) {
 					break
 				}
 				for _, d := range wave.Desired {
-					for _, v := range e.Judge(d.Address, c.types[d.Address.Type].unread()) {
+					for _, v := range e.Judge(d.Address, c.types[d.Address.Type()].unread()) {
 						_ = v.Message
 					}
 				}

@@ -31,14 +31,14 @@ func (ids *identities) hash(d *plan.Desired) uint64 {
 	h.SetSeed(ids.seed)
 	h.WriteString(d.Account)
 	h.WriteByte(0)
-	h.WriteString(d.Address.Type)
+	h.WriteString(d.Address.Type())
 	h.WriteByte(0)
 	h.WriteString(d.Identity)
 	return h.Sum64()
 }
 
 func sameRecord(a, b *plan.Desired) bool {
-	return a.Identity == b.Identity && a.Address.Type == b.Address.Type && a.Account == b.Account
+	return a.Identity == b.Identity && a.Address.Type() == b.Address.Type() && a.Account == b.Account
 }
 
 // find is the instance before that names the same record; else d is kept as
@@ -99,7 +99,7 @@ func (ids *identities) addQueues(c *Config, instances []plan.Desired) hcl.Diagno
 	var r *resource
 	for i := range instances {
 		d := &instances[i]
-		if r == nil || r.name != d.Address.Name || r.typ.Name != d.Address.Type {
+		if r == nil || r.name != d.Address.Name() || r.typ.Name != d.Address.Type() {
 			r = c.resources[d.Address.Block()]
 		}
 		if r.typ.Kind != plan.Policy || r.typ.schema.Queue == nil {

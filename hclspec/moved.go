@@ -79,8 +79,8 @@ func (c *Config) address(expr hcl.Expression) (plan.Address, hcl.Diagnostics) {
 	if !ok {
 		return plan.Address{}, hcl.Diagnostics{badAddress(expr.Range())}
 	}
-	if c.types[address.Type] == nil {
-		return address, hcl.Diagnostics{c.unknownType(address.Type, expr.Range())}
+	if c.types[address.Type()] == nil {
+		return address, hcl.Diagnostics{c.unknownType(address.Type(), expr.Range())}
 	}
 	return address, nil
 }
@@ -98,7 +98,7 @@ func (c *Config) checkMoves() hcl.Diagnostics {
 		case m.From == m.To:
 			diags = append(diags, mistake("Redundant move statement", "This statement declares a move to where it comes from: "+m.From.String()+".", m.fromRange.Ptr()))
 			continue
-		case m.From.Type != m.To.Type:
+		case m.From.Type() != m.To.Type():
 			diags = append(diags, mistake("Resource type mismatch",
 				fmt.Sprintf("This statement declares a move from %s to %s, which is a resource of a different type.", m.From, m.To), m.toRange.Ptr()))
 			continue
@@ -116,7 +116,7 @@ func (c *Config) checkMoves() hcl.Diagnostics {
 			continue
 		}
 		froms[m.From], tos[m.To] = m, m
-		if r := c.resources[m.From.Block()]; r != nil && m.From.Key.IsNone() && (m.To.Block() != m.From.Block()) {
+		if r := c.resources[m.From.Block()]; r != nil && m.From.Key().IsNone() && (m.To.Block() != m.From.Block()) {
 			diags = append(diags, mistake("Moved object still exists",
 				fmt.Sprintf("This statement declares a move from %s, but that resource is still declared at %s. Change the configuration so that this resource is declared as %s instead.",
 					m.From, place(r.declared), m.To), m.fromRange.Ptr()))
@@ -125,7 +125,7 @@ func (c *Config) checkMoves() hcl.Diagnostics {
 	diags = append(diags, moveCycles(c.moves, froms)...)
 	for _, removed := range c.removals {
 		r := c.resources[removed.address.Block()]
-		if r == nil || !removed.address.Key.IsNone() {
+		if r == nil || !removed.address.Key().IsNone() {
 			continue
 		}
 		diags = append(diags, mistake("Removed resource still exists",

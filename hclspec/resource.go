@@ -37,7 +37,7 @@ func (r *resource) block() string { return r.typ.Name + "." + r.name }
 
 // address is that of one of its instances.
 func (r *resource) address(key plan.Key) plan.Address {
-	return plan.Address{Type: r.typ.Name, Name: r.name, Key: key}
+	return plan.NewAddress(r.typ.Name, r.name, key)
 }
 
 // pollArguments are those of the poll block, give_up_after being stored with

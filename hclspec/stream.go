@@ -413,7 +413,7 @@ func (s *stream) build(w *worker, rows batch, desired []plan.Desired) (complete,
 		d, end := &desired[i], ends[i]
 		if d.Args != nil {
 			d.Args = allArgs[at.args:end.args:end.args]
-			d.Address.Key = plan.StringKey(allTexts[at.identity:end.key])
+			d.Address = d.Address.WithKey(plan.StringKey(allTexts[at.identity:end.key]))
 			d.Identity = allTexts[end.key:end.identity]
 		}
 		at = end

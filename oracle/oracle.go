@@ -262,7 +262,7 @@ func (c *check) load(ctx context.Context) error {
 				return fmt.Errorf("items: %w", err)
 			}
 			c.items = append(c.items, item)
-			c.declared[identityOf(item.Address.Type, item.Account, item.Identity)] = item
+			c.declared[identityOf(item.Address.Type(), item.Account, item.Identity)] = item
 		}
 	}
 	c.events = make(map[int64][]plan.Event)

@@ -45,7 +45,7 @@ func (c *check) punctuality() {
 		complete[string(r.Vendor)+"\x00"+r.ID] = int(r.Count) == len(r.Times)
 	}
 	for _, item := range c.items {
-		v, polled := vendorOf(item.Address.Type)
+		v, polled := vendorOf(item.Address.Type())
 		if !polled {
 			continue
 		}
@@ -116,7 +116,7 @@ func (c *check) pulls() {
 	policies := 0
 	var policy *plan.Item
 	for _, item := range c.items {
-		if item.Address.Type == pullType && item.Account == c.limits.account(sandbox.UCloud) {
+		if item.Address.Type() == pullType && item.Account == c.limits.account(sandbox.UCloud) {
 			policies, policy = policies+1, item
 		}
 	}

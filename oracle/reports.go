@@ -156,7 +156,7 @@ func (c *check) ofPolicy(w *plan.LossWindow, p *sandbox.Pull) bool {
 		return false
 	}
 	for _, item := range c.items {
-		if item.Address == w.Address && item.Address.Type == pullType && item.Identity != "" && item.Identity != p.Project {
+		if item.Address == w.Address && item.Address.Type() == pullType && item.Identity != "" && item.Identity != p.Project {
 			return false
 		}
 	}

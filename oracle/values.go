@@ -109,18 +109,18 @@ func (c *check) tallies() error {
 		}
 	}
 	for _, item := range c.items {
-		if item.Address.Type != messageType && item.Address.Type != checkType || !item.ForgottenAt.IsZero() {
+		if item.Address.Type() != messageType && item.Address.Type() != checkType || !item.ForgottenAt.IsZero() {
 			continue
 		}
 		var got counted
 		if err := json.Unmarshal(item.Values, &got); err != nil {
 			return fmt.Errorf("values of %s: %w", item.Address, err)
 		}
-		want := sums[identityOf(item.Address.Type, item.Account, item.Identity)]
+		want := sums[identityOf(item.Address.Type(), item.Account, item.Identity)]
 		if want == nil {
 			want = &counted{}
 		}
-		if wrong := got.differs(want, item.Address.Type); wrong != "" {
+		if wrong := got.differs(want, item.Address.Type()); wrong != "" {
 			c.violated(Tallied, item.Address.String(), "%s", wrong)
 		}
 	}
@@ -220,7 +220,7 @@ func (c *check) evidence() {
 		}
 	}
 	for _, item := range c.items {
-		_, polled := vendorOf(item.Address.Type)
+		_, polled := vendorOf(item.Address.Type())
 		for _, e := range c.events[item.ID] {
 			name := fmt.Sprintf("event %d of %s", e.Seq, e.Address)
 			if raw := c.raws[e.RawID]; e.RawID != 0 && raw == nil {

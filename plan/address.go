@@ -84,36 +84,60 @@ func (k Key) Less(o Key) bool {
 
 // Address is how a user names a tracked thing: globfax_recipient.invoice["INV-1"].
 type Address struct {
-	Type string // "globfax_recipient"
-	Name string // "invoice"
-	Key  Key
+	typ  string // "globfax_recipient"
+	name string // "invoice"
+	key  Key
+}
+
+// NewAddress is the address of one instance of a block; NoKey where the block
+// has neither for_each nor count.
+func NewAddress(typ, name string, key Key) Address {
+	return Address{typ: typ, name: name, key: key}
+}
+
+// Type is the resource type: "globfax_recipient".
+func (a Address) Type() string { return a.typ }
+
+// Name is the block's name: "invoice".
+func (a Address) Name() string { return a.name }
+
+// Key is the key of the instance.
+func (a Address) Key() Key { return a.key }
+
+// IsZero reports whether this is no address at all.
+func (a Address) IsZero() bool { return a == Address{} }
+
+// WithKey is the address of another instance of the same block.
+func (a Address) WithKey(key Key) Address {
+	a.key = key
+	return a
 }
 
 // Block is the address of the resource block that declares this instance:
 // "globfax_recipient.invoice".
-func (a Address) Block() string { return a.Type + "." + a.Name }
+func (a Address) Block() string { return a.typ + "." + a.name }
 
 // String is the address as a user writes it.
-func (a Address) String() string { return a.Type + "." + a.Name + a.Key.String() }
+func (a Address) String() string { return a.typ + "." + a.name + a.key.String() }
 
 // Less orders addresses by type, name and key.
 func (a Address) Less(o Address) bool {
-	if a.Type != o.Type {
-		return a.Type < o.Type
+	if a.typ != o.typ {
+		return a.typ < o.typ
 	}
-	if a.Name != o.Name {
-		return a.Name < o.Name
+	if a.name != o.name {
+		return a.name < o.name
 	}
-	return a.Key.Less(o.Key)
+	return a.key.Less(o.key)
 }
 
 // Covers reports whether a names o: the same instance, or, when a has no key,
 // any instance of the same block (as -target and moved blocks mean it).
 func (a Address) Covers(o Address) bool {
-	if a.Type != o.Type || a.Name != o.Name {
+	if a.typ != o.typ || a.name != o.name {
 		return false
 	}
-	return a.Key.IsNone() || a.Key == o.Key
+	return a.key.IsNone() || a.key == o.key
 }
 
 // ParseAddress reads an address as a user writes it on the command line or in
@@ -147,7 +171,7 @@ func AddressOf(traversal hcl.Traversal) (a Address, ok bool) {
 	if !ok {
 		return Address{}, false
 	}
-	a = Address{Type: root.Name, Name: name.Name}
+	a = NewAddress(root.Name, name.Name, NoKey)
 	if len(traversal) == 2 {
 		return a, true
 	}
@@ -157,14 +181,14 @@ func AddressOf(traversal hcl.Traversal) (a Address, ok bool) {
 	}
 	switch index.Key.Type() {
 	case cty.String:
-		a.Key = StringKey(index.Key.AsString())
+		a.key = StringKey(index.Key.AsString())
 		return a, true
 	case cty.Number:
 		n, accuracy := index.Key.AsBigFloat().Int64()
 		if accuracy != 0 || n < 0 {
 			return Address{}, false
 		}
-		a.Key = IntKey(int(n))
+		a.key = IntKey(int(n))
 		return a, true
 	}
 	return Address{}, false
@@ -181,7 +205,7 @@ func parsePlain(s string) (Address, bool) {
 	if !hclsyntax.ValidIdentifier(name) {
 		return Address{}, false
 	}
-	a := Address{Type: typ, Name: name}
+	a := NewAddress(typ, name, NoKey)
 	if !keyed {
 		return a, true
 	}
@@ -192,7 +216,7 @@ func parsePlain(s string) (Address, bool) {
 	if strings.ContainsAny(text, "\"\\$%\n\r\t") {
 		return Address{}, false
 	}
-	a.Key = StringKey(text)
+	a.key = StringKey(text)
 	return a, true
 }
 

@@ -60,12 +60,12 @@ func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address)
 	if len(others) > 0 {
 		for i := range desired {
 			if !found[i] {
-				byIdentity[identityKey(desired[i].Address.Type, desired[i].Account, desired[i].Identity)] = int32(i)
+				byIdentity[identityKey(desired[i].Address.typ, desired[i].Account, desired[i].Identity)] = int32(i)
 			}
 		}
 	}
 	for _, item := range others {
-		i, ok := byIdentity[identityKey(item.Address.Type, item.Account, item.Identity)]
+		i, ok := byIdentity[identityKey(item.Address.typ, item.Account, item.Identity)]
 		if !ok {
 			if !keep(item.Address) {
 				changes = append(changes, Change{Action: Forget, Address: item.Address, Item: item})
@@ -125,7 +125,7 @@ func compare(d *Desired, item *Item) (Change, error) {
 }
 
 func sameIdentity(d *Desired, item *Item) bool {
-	return d.Identity == item.Identity && d.Account == item.Account && d.Address.Type == item.Address.Type
+	return d.Identity == item.Identity && d.Account == item.Account && d.Address.typ == item.Address.typ
 }
 
 func identityKey(typ, account, identity string) string {

@@ -14,12 +14,12 @@ import (
 
 func TestAddress(t *testing.T) {
 	for text, want := range map[string]Address{
-		"globfax_recipient.a":             {Type: "globfax_recipient", Name: "a"},
-		"globfax_recipient.a[0]":          {Type: "globfax_recipient", Name: "a", Key: IntKey(0)},
-		`globfax_recipient.a["INV-1"]`:    {Type: "globfax_recipient", Name: "a", Key: StringKey("INV-1")},
-		`globfax_recipient.a["q\"$${x}"]`: {Type: "globfax_recipient", Name: "a", Key: StringKey(`q"${x}`)},
-		`globfax_recipient.a["传真"]`:       {Type: "globfax_recipient", Name: "a", Key: StringKey("传真")},
-		`globfax_recipient.a["a\nb\\"]`:   {Type: "globfax_recipient", Name: "a", Key: StringKey("a\nb\\")},
+		"globfax_recipient.a":             NewAddress("globfax_recipient", "a", NoKey),
+		"globfax_recipient.a[0]":          NewAddress("globfax_recipient", "a", IntKey(0)),
+		`globfax_recipient.a["INV-1"]`:    NewAddress("globfax_recipient", "a", StringKey("INV-1")),
+		`globfax_recipient.a["q\"$${x}"]`: NewAddress("globfax_recipient", "a", StringKey(`q"${x}`)),
+		`globfax_recipient.a["传真"]`:       NewAddress("globfax_recipient", "a", StringKey("传真")),
+		`globfax_recipient.a["a\nb\\"]`:   NewAddress("globfax_recipient", "a", StringKey("a\nb\\")),
 	} {
 		got, err := ParseAddress(text)
 		if err != nil || got != want {
@@ -40,12 +40,12 @@ func TestAddress(t *testing.T) {
 
 func TestAddressIsReadAsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a := Address{Type: "t", Name: "n"}
+		a := NewAddress("t", "n", NoKey)
 		switch rapid.IntRange(0, 2).Draw(t, "kind") {
 		case 1:
-			a.Key = IntKey(rapid.IntRange(0, 1<<40).Draw(t, "index"))
+			a.key = IntKey(rapid.IntRange(0, 1<<40).Draw(t, "index"))
 		case 2:
-			a.Key = StringKey(cty.NormalizeString(strings.ToValidUTF8(rapid.String().Draw(t, "key"), "")))
+			a.key = StringKey(cty.NormalizeString(strings.ToValidUTF8(rapid.String().Draw(t, "key"), "")))
 		}
 		got, err := ParseAddress(a.String())
 		if err != nil || got != a {
@@ -67,7 +67,7 @@ func stream(items ...*Item) iter.Seq2[*Item, error] {
 // The table in diff.go, case by case.
 func TestDiff(t *testing.T) {
 	at := func(name, key string) Address {
-		return Address{Type: "globfax_recipient", Name: name, Key: StringKey(key)}
+		return NewAddress("globfax_recipient", name, StringKey(key))
 	}
 	want := func(a Address, identity, args string) Desired {
 		return Desired{Address: a, Account: "globfax", Identity: identity, Args: json.RawMessage(args)}
@@ -102,7 +102,7 @@ func TestDiff(t *testing.T) {
 		}
 		var got []string
 		for _, change := range changes {
-			got = append(got, string(change.Action)+" "+change.Address.Name+change.Address.Key.String())
+			got = append(got, string(change.Action)+" "+change.Address.name+change.Address.key.String())
 		}
 		if s := strings.Join(got, ", "); s != c.changes {
 			t.Errorf("%s: %s, want %s", c.name, s, c.changes)

@@ -33,7 +33,7 @@ const (
 
 func benchItem(id int64) state.ItemWrite {
 	return state.ItemWrite{Item: plan.Item{
-		ID: id, Address: plan.Address{Type: "globfax_recipient", Name: "invoice", Key: plan.StringKey(fmt.Sprintf("INV-%08d", id))},
+		ID: id, Address: plan.NewAddress("globfax_recipient", "invoice", plan.StringKey(fmt.Sprintf("INV-%08d", id))),
 		Account: "globfax", Identity: fmt.Sprintf("GLOBFAX-RECIPIENT-%08d", id), Args: []byte(benchArgs), Values: []byte(benchValues),
 		Outcome: plan.Pending, Origin: plan.Origin{File: "faxes.wb.hcl", Line: 12}, Revision: "0123456789abcdef0123456789abcdef01234567",
 		TrackedAt: benchStart, Due: benchStart.Add(time.Duration(id) * time.Millisecond),
@@ -287,7 +287,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 	})
 	b.Run("tally-100k", func(b *testing.B) {
-		item := &plan.Item{Address: plan.Address{Type: "nxcloud_number_check"}, Account: "nxcloud", Identity: "901946960376"}
+		item := &plan.Item{Address: plan.NewAddress("nxcloud_number_check", "", plan.NoKey), Account: "nxcloud", Identity: "901946960376"}
 		for b.Loop() {
 			t, err := s.Tally(ctx, item)
 			if err != nil || t.Received != 100_000 {

@@ -39,7 +39,7 @@ func TestEachCallFailsOnce(t *testing.T) {
 					}
 					return nil
 				}})
-				item := state.ItemWrite{Item: plan.Item{ID: s.NewItemID(), Address: plan.Address{Type: "t", Name: "n"}, Account: "a", Identity: "1"}}
+				item := state.ItemWrite{Item: plan.Item{ID: s.NewItemID(), Address: plan.NewAddress("t", "n", plan.NoKey), Account: "a", Identity: "1"}}
 				raw := s.NewRawID()
 				batch := func(name string) *state.Batch {
 					b := note(name)

@@ -141,10 +141,10 @@ func TestNoStatementIsPreparedAgain(t *testing.T) {
 	for n := range rounds {
 		batch := &state.Batch{Derived: []int64{int64(n)}, Concluded: []string{fmt.Sprint(n - 1)}, Touches: []state.Touch{{ItemID: 1}},
 			Raws: []state.Raw{{ID: int64(n + 1), Body: []byte{1}}}, Intents: []state.Intent{{ID: fmt.Sprint(n)}},
-			Events: []plan.Event{{Address: plan.Address{Type: "t", Name: "n"}}}, Notes: map[string]string{"a": fmt.Sprint(n)}}
+			Events: []plan.Event{{Address: plan.NewAddress("t", "n", plan.NoKey)}}, Notes: map[string]string{"a": fmt.Sprint(n)}}
 		for i := range 2 {
 			identity := fmt.Sprint(i, n%3)
-			item := state.ItemWrite{FoldedTo: 1, Item: plan.Item{ID: int64(i + 1), Account: "a", Address: plan.Address{Type: "t", Name: "n", Key: plan.IntKey(i * n)},
+			item := state.ItemWrite{FoldedTo: 1, Item: plan.Item{ID: int64(i + 1), Account: "a", Address: plan.NewAddress("t", "n", plan.IntKey(i*n)),
 				Identity: identity, Values: []byte(fmt.Sprint(n)), Settled: n%2 == 0}}
 			if n%5 == 0 {
 				item.ForgottenAt = time.Unix(int64(n), 0)

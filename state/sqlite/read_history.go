@@ -51,8 +51,8 @@ func (r *Reader) History(ctx context.Context, f state.HistoryFilter) iter.Seq2[*
 	shape := historyShape{since: !f.Since.IsZero()}
 	args := []any{f.AfterID, nil, nil, nil, timeArg(f.Since)}
 	if f.Address != nil {
-		shape.block, shape.key = true, !f.Address.Key.IsNone()
-		args[1], args[2], args[3] = f.Address.Type, f.Address.Name, keyArg(f.Address.Key)
+		shape.block, shape.key = true, !f.Address.Key().IsNone()
+		args[1], args[2], args[3] = f.Address.Type(), f.Address.Name(), keyArg(f.Address.Key())
 	}
 	switch {
 	case shape.since:

@@ -152,7 +152,7 @@ var (
 
 // Item returns the tracked item at an address.
 func (r *Reader) Item(ctx context.Context, a plan.Address) (*plan.Item, error) {
-	return r.oneItem(ctx, a.String(), selectItem, a.Type, a.Name, keyArg(a.Key))
+	return r.oneItem(ctx, a.String(), selectItem, a.Type(), a.Name(), keyArg(a.Key()))
 }
 
 // ForgottenItem returns the item of that identity that was forgotten last.

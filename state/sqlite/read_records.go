@@ -143,7 +143,7 @@ var (
 func (r *Reader) Tally(ctx context.Context, item *plan.Item) (state.Tally, error) {
 	var t state.Tally
 	err := r.snapshot(func(v *view) error {
-		row, ok, err := v.one(selectTallySubject, item.Address.Type, item.Account, item.Identity)
+		row, ok, err := v.one(selectTallySubject, item.Address.Type(), item.Account, item.Identity)
 		if err != nil || !ok {
 			return err
 		}

@@ -245,7 +245,7 @@ func (v *view) address(block int64, key plan.Key) (_ plan.Address, err error) {
 		}
 		v.blocks[block] = p
 	}
-	return plan.Address{Type: p.a, Name: p.b, Key: key}, nil
+	return plan.NewAddress(p.a, p.b, key), nil
 }
 
 func (v *view) pair(q *query, id int64) (pair, error) {

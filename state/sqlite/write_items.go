@@ -98,8 +98,8 @@ func (w *writer) placeOf(i *state.ItemWrite) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	scope, err := w.scope(i.Address.Type, i.Account)
-	return place{block, keyArg(i.Address.Key), scope, i.Identity, timeArg(i.ForgottenAt)}, err
+	scope, err := w.scope(i.Address.Type(), i.Account)
+	return place{block, keyArg(i.Address.Key()), scope, i.Identity, timeArg(i.ForgottenAt)}, err
 }
 
 // writeItems writes a batch's items. Items may take each other's addresses and

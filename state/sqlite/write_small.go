@@ -52,11 +52,11 @@ func (w *writer) word(text string) (int64, error) {
 }
 
 func (w *writer) block(a plan.Address) (int64, error) {
-	k := pair{a.Type, a.Name}
+	k := pair{a.Type(), a.Name()}
 	if id, ok := w.blocks[k]; ok {
 		return id, nil
 	}
-	id, err := w.idOf(selectBlock, insertBlock, a.Type, a.Name)
+	id, err := w.idOf(selectBlock, insertBlock, a.Type(), a.Name())
 	if err == nil {
 		w.blocks[k] = id
 	}
@@ -122,7 +122,7 @@ func (w *writer) writeIntents(b *state.Batch) error {
 		if err != nil {
 			return err
 		}
-		err = w.c.exec(insertIntent, in.ID, in.ItemID, block, keyArg(in.Address.Key), account, int64(in.Limit), timeArg(in.StartedAt))
+		err = w.c.exec(insertIntent, in.ID, in.ItemID, block, keyArg(in.Address.Key()), account, int64(in.Limit), timeArg(in.StartedAt))
 		if err != nil {
 			return fmt.Errorf("intent %s: %w", in.ID, err)
 		}
@@ -147,7 +147,7 @@ func (w *writer) writeEvents(r *request) error {
 			return err
 		}
 		w.lastSeq++
-		err = w.c.exec(insertEvent, w.lastSeq, timeArg(e.At), e.ItemID, block, keyArg(e.Address.Key), string(e.Action), revision,
+		err = w.c.exec(insertEvent, w.lastSeq, timeArg(e.At), e.ItemID, block, keyArg(e.Address.Key()), string(e.Action), revision,
 			idArg(e.RawID), r.changes[i])
 		if err != nil {
 			return err
@@ -215,11 +215,11 @@ func (w *writer) writeLoss(l *plan.LossWindow) error {
 		return err
 	}
 	block, key := any(nil), any(nil)
-	if l.Address.Type != "" {
+	if l.Address.Type() != "" {
 		if block, err = w.block(l.Address); err != nil {
 			return err
 		}
-		key = keyArg(l.Address.Key)
+		key = keyArg(l.Address.Key())
 	}
 	return w.c.exec(insertLoss, block, key, account, timeArg(l.From), timeArg(l.To), l.Bound, l.Salvaged, string(l.Cause), l.Detail, idArg(l.RawID))
 }

@@ -18,7 +18,7 @@ func testMoves(t *testing.T, d Driver) {
 		b.track(items...)
 		where := func() (list []string) {
 			for _, i := range all(t, b.Items(t.Context(), state.ItemFilter{})) {
-				list = append(list, i.Address.Key.String()+i.Identity)
+				list = append(list, i.Address.Key().String()+i.Identity)
 			}
 			return list
 		}

@@ -58,7 +58,7 @@ func testReaders(t *testing.T, d Driver) {
 				b.commit(changed)
 				same(t, "another read, inside", b.at(batch.Items[count-1].Address).Failures, 1)
 			}
-			if i.Failures != 0 || i.Address.Name != "a" {
+			if i.Failures != 0 || i.Address.Name() != "a" {
 				t.Fatalf("%s was changed after the iteration began", i.Address)
 			}
 			n++

@@ -248,7 +248,7 @@ func testSmall(t *testing.T, d Driver) {
 		rises("observed", true, write())
 		w.Args = []byte(`{"a":2}`)
 		rises("declared", true, write())
-		w.Address.Name = "elsewhere"
+		w.Address = plan.NewAddress(w.Address.Type(), "elsewhere", w.Address.Key())
 		rises("moved", true, write())
 		w.ForgottenAt = at(70)
 		rises("forgotten", true, write())

@@ -148,12 +148,12 @@ const (
 )
 
 func address(typ, name string, key any) plan.Address {
-	a := plan.Address{Type: typ, Name: name}
+	a := plan.NewAddress(typ, name, plan.NoKey)
 	switch k := key.(type) {
 	case int:
-		a.Key = plan.IntKey(k)
+		a = a.WithKey(plan.IntKey(k))
 	case string:
-		a.Key = plan.StringKey(k)
+		a = a.WithKey(plan.StringKey(k))
 	}
 	return a
 }
