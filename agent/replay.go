@@ -38,28 +38,6 @@ type ReplayOptions struct {
 	Raws []int64 // only these
 }
 
-// Replayed is what a replay came to.
-type Replayed struct {
-	Answers     int // raws that were derived again
-	Records     int // records that differ
-	Items       int // items that differ
-	Quarantined int // records that are still not understood, of those replayed
-	// Waiting are raws that landed and were not derived yet: the next apply or agent
-	// does that.
-	Waiting int
-	// Unreadable are raws of accounts that this version knows no parser for, and those
-	// of which less can be read than before.
-	Unreadable int
-}
-
-// Difference is one thing that a replay told otherwise: a record or an item.
-type Difference struct {
-	RawID         int64
-	Before, After *plan.Record // Before is nil of an added record, After of one that is kept although it is derived no more
-	Address       *plan.Address
-	Fields        []value.Field // of the item at Address
-}
-
 // ErrNotReplayable is a raw that was asked for by its id and is not there.
 var ErrNotReplayable = errors.New("there is no such raw")
 

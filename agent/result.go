@@ -1,100 +1,15 @@
 package agent
 
-import (
-	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
+import "github.com/waybill-dev/waybill/plan"
 
-	"github.com/waybill-dev/waybill/plan"
-	"github.com/waybill-dev/waybill/value"
+// What a pass and a replay found stands below this package, for those who print it.
+type (
+	Result          = plan.Result
+	ItemExpectation = plan.ItemExpectation
+	OutputChange    = plan.OutputChange
+	Warning         = plan.Warning
+	Pull            = plan.Pull
+	Progress        = plan.Progress
+	Replayed        = plan.Replayed
+	Difference      = plan.Difference
 )
-
-// Result is what one pass found, and, for apply, did.
-type Result struct {
-	Plan    plan.Plan
-	Outputs []OutputChange
-	Checks  []plan.Check
-	// Expectations that stand, of all items, failed first, in the order of addresses.
-	Expectations []ItemExpectation
-	// Warnings are reads and pulls that went wrong; the stored values served.
-	Warnings []Warning
-	// Pulls are the destructive reads that an apply would make, or made.
-	Pulls []Pull
-	// Reads is how many items an apply would read, or a pass has read.
-	Reads int
-	// CredentialsFailed: a vendor refused our credentials; the command exits 1
-	// after everything else is recorded.
-	CredentialsFailed bool
-	// Dependents are the blocks whose instances depend on what is read, so that an
-	// apply may track and forget more of them than is shown before it reads.
-	Dependents []string
-	// Deferred are those of them whose instances cannot be told before something
-	// was read for the first time: the present ones stay.
-	Deferred []string
-	// LossWindows are those that an apply recorded.
-	LossWindows []plan.LossWindow
-	// Applied says that the plan was carried out.
-	Applied bool
-	// Diagnostics are the configuration's warnings.
-	Diagnostics hcl.Diagnostics
-}
-
-// ItemExpectation is an expectation and the item that it is about.
-type ItemExpectation struct {
-	Address plan.Address
-	plan.Expectation
-}
-
-// OutputChange is an output before and after. NilVal means that there was, or
-// will be, none; unknown means known after the first read.
-type OutputChange struct {
-	Name          string
-	Sensitive     bool
-	Before, After cty.Value
-}
-
-// Changed reports whether the output differs; of a sensitive one nobody can tell.
-func (o OutputChange) Changed() bool {
-	if o.Before == cty.NilVal || o.After == cty.NilVal {
-		return o.Before != o.After
-	}
-	if o.Sensitive {
-		return false
-	}
-	if !o.Before.IsWhollyKnown() || !o.After.IsWhollyKnown() {
-		return o.Before.IsWhollyKnown() != o.After.IsWhollyKnown()
-	}
-	before, errBefore := value.Encode(o.Before)
-	after, errAfter := value.Encode(o.After)
-	return errBefore != nil || errAfter != nil || string(before) != string(after)
-}
-
-// Warning is a read or pull that went wrong.
-type Warning struct {
-	Account string
-	Address *plan.Address // nil when it concerns the whole account
-	Err     error
-	Count   int // how many items it stands for
-}
-
-// Pull is a destructive read of one policy.
-type Pull struct {
-	Address plan.Address
-	Account string // "ucloud"
-	Project string // "org-34", "" for the default project
-	Pulled  int    // reports pulled, by apply
-}
-
-// Failing reports whether an expectation or check fails (-check-exitcode).
-func (r *Result) Failing() bool {
-	for i := range r.Expectations {
-		if r.Expectations[i].State == plan.ExpectFailed {
-			return true
-		}
-	}
-	for i := range r.Checks {
-		if r.Checks[i].State == plan.CheckFail || r.Checks[i].State == plan.CheckError {
-			return true
-		}
-	}
-	return false
-}

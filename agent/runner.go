@@ -27,12 +27,6 @@ type Runner struct {
 	Progress    func(Progress)    // may be nil
 }
 
-// Progress is how far a long step is.
-type Progress struct {
-	Phase       string // "reading", "tracking"
-	Done, Total int64
-}
-
 // PassOptions narrow a pass.
 type PassOptions struct {
 	Refresh bool // read vendors at all
