@@ -14,6 +14,9 @@ import (
 	"github.com/waybill-dev/waybill/failpoint"
 )
 
+// background is the context of work that is not given up half-way.
+var background = context.Background()
+
 // query is a statement with its name. Queries are package-level constants in
 // all but syntax; a connection keeps each prepared, found by its pointer.
 //

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
 )
 
@@ -206,52 +205,4 @@ func gather[T any](seq iter.Seq2[T, error]) ([]T, error) {
 		list = append(list, value)
 	}
 	return list, nil
-}
-
-var (
-	wordOf  = &query{"word", `SELECT text FROM words WHERE id = ?1`}
-	blockOf = &query{"block", `SELECT type, name FROM blocks WHERE id = ?1`}
-	scopeOf = &query{"scope", `SELECT type, account FROM scopes WHERE id = ?1`}
-)
-
-func (v *view) word(id int64) (string, error) {
-	if text, ok := v.words[id]; ok {
-		return text, nil
-	}
-	row, ok, err := v.one(wordOf, id)
-	if err != nil || !ok {
-		return "", err
-	}
-	v.words[id] = row.text(0)
-	return v.words[id], nil
-}
-
-func (v *view) scope(id int64) (typ, account string, err error) {
-	p, ok := v.scopes[id]
-	if !ok {
-		if p, err = v.pair(scopeOf, id); err != nil {
-			return "", "", err
-		}
-		v.scopes[id] = p
-	}
-	return p.a, p.b, nil
-}
-
-func (v *view) address(block int64, key plan.Key) (_ plan.Address, err error) {
-	p, ok := v.blocks[block]
-	if !ok {
-		if p, err = v.pair(blockOf, block); err != nil {
-			return plan.Address{}, err
-		}
-		v.blocks[block] = p
-	}
-	return plan.NewAddress(p.a, p.b, key), nil
-}
-
-func (v *view) pair(q *query, id int64) (pair, error) {
-	row, ok, err := v.one(q, id)
-	if err != nil || !ok {
-		return pair{}, err
-	}
-	return pair{row.text(0), row.text(1)}, nil
 }

@@ -271,5 +271,13 @@ func (w *writer) apply(r *request) error {
 	if err := w.writeEvents(r); err != nil {
 		return err
 	}
-	return w.writeRest(b)
+	for i := range b.LossWindows {
+		if err := w.writeLoss(&b.LossWindows[i]); err != nil {
+			return err
+		}
+	}
+	if err := w.writeResults(b); err != nil {
+		return err
+	}
+	return w.writeNotes(b.Notes)
 }

@@ -82,3 +82,27 @@ func event(v *view, s *stmt) (*plan.Event, error) {
 	}
 	return e, nil
 }
+
+var insertEvent = &query{"event", `INSERT INTO events (seq, at, item, block, key, action, revision, raw, changes)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`}
+
+func (w *writer) writeEvents(r *request) error {
+	for i := range r.batch.Events {
+		e := &r.batch.Events[i]
+		block, err := w.block(e.Address)
+		if err != nil {
+			return err
+		}
+		revision, err := w.word(e.Revision)
+		if err != nil {
+			return err
+		}
+		w.lastSeq++
+		err = w.c.exec(insertEvent, w.lastSeq, timeArg(e.At), e.ItemID, block, keyArg(e.Address.Key()), string(e.Action), revision,
+			idArg(e.RawID), r.changes[i])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

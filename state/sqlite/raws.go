@@ -64,6 +64,11 @@ func (p *packer) unpack(stored []byte, packed bool, size int64) ([]byte, error) 
 const rawColumns = `w.id, w.kind, w.account, w.item, w.at, w.status, w.complete, w.size, w.packed, w.body, u.raw IS NULL`
 
 var (
+	insertRaw = &query{"raw", `INSERT INTO raws (id, kind, account, item, at, status, complete, size, packed, body)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`}
+	insertUnderived = &query{"underived raw", `INSERT INTO underived (raw) VALUES (?1)`}
+	deleteUnderived = &query{"derived raw", `DELETE FROM underived WHERE raw = ?1`}
+
 	selectRaw = &query{"raw", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id = +?1`}
 
 	selectUnderived = &query{"underived raws", `SELECT ` + rawColumns + ` FROM underived u CROSS JOIN raws w ON w.id = u.raw ORDER BY u.raw`}
@@ -73,6 +78,30 @@ var (
 	selectQuarantinedRaws = &query{"raws of quarantined records", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id
 		WHERE w.id > ?1 AND w.id IN (SELECT raw FROM records INDEXED BY records_quarantined WHERE status = 2) ORDER BY w.id`}
 )
+
+func (w *writer) writeRaws(r *request) error {
+	for i := range r.batch.Raws {
+		raw := &r.batch.Raws[i]
+		account, err := w.word(raw.Account)
+		if err != nil {
+			return err
+		}
+		err = w.c.exec(insertRaw, raw.ID, string(raw.Kind), account, idArg(raw.ItemID), timeArg(raw.At), int64(raw.Status),
+			boolArg(raw.Complete), int64(len(raw.Body)), boolArg(r.bodies[i].packed), r.bodies[i].stored)
+		if err == nil && !raw.Derived {
+			err = w.c.exec(insertUnderived, raw.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("raw %d: %w", raw.ID, err)
+		}
+	}
+	for _, id := range r.batch.Derived {
+		if err := w.c.exec(deleteUnderived, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Raw returns evidence, byte for byte.
 func (r *Reader) Raw(ctx context.Context, id int64) (*state.Raw, error) {

@@ -1,0 +1,48 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/waybill-dev/waybill/state"
+)
+
+var (
+	selectMeta = &query{"lineage", `SELECT lineage, serial, (SELECT user_version FROM pragma_user_version) FROM meta`}
+	vacuumInto = &query{"backup", `VACUUM INTO ?1`}
+)
+
+// Meta tells the lineage and the serial.
+func (r *Reader) Meta(ctx context.Context) (state.Meta, error) {
+	for meta, err := range stream(ctx, r, selectMeta, func(_ *view, s *stmt) (state.Meta, error) {
+		return state.Meta{Lineage: s.text(0), Serial: s.int(1), Version: int(s.int(2))}, nil
+	}) {
+		return meta, err
+	}
+	return state.Meta{}, fmt.Errorf("state %s: it has no lineage: %w", r.path, state.ErrCorrupt)
+}
+
+// Backup writes a consistent copy of the state, one file of mode 0600, to a
+// path where there is none yet.
+func (r *Reader) Backup(_ context.Context, path string) (err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err != nil {
+			os.Remove(path) // half a copy is none
+		}
+	}()
+	if err := r.with(func(v *view) error { return v.exec(vacuumInto, path) }); err != nil {
+		return fmt.Errorf("backup to %s: %w", path, err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
