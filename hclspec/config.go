@@ -23,6 +23,8 @@ import (
 type Options struct {
 	// Dir is the configuration directory.
 	Dir string
+	// Files answer what is asked of files; nil: the disk does.
+	Files Files
 	// Schemas are the vendors'.
 	Schemas []*plan.Schema
 	// VarFiles are the files of -var-file, in order.
@@ -51,7 +53,8 @@ type Config struct {
 	// cannot be judged.
 	unparsed bool
 	parser   *hclparse.Parser
-	read     *fileLog
+	asked    *noted
+	read     *secretLog
 	funcs    map[string]function.Function
 	static   *hcl.EvalContext // path and functions
 	schemas  map[string]*plan.Schema
@@ -123,7 +126,7 @@ func newConfig(opts Options) (*Config, hcl.Diagnostics) {
 	c := &Config{
 		opts:      opts,
 		parser:    hclparse.NewParser(),
-		read:      newFileLog(),
+		read:      &secretLog{secrets: map[string]bool{}},
 		schemas:   map[string]*plan.Schema{},
 		types:     map[string]*resourceType{},
 		variables: map[string]*variable{},
@@ -148,6 +151,11 @@ func newConfig(opts Options) (*Config, hcl.Diagnostics) {
 		return c, hcl.Diagnostics{mistake("Unreadable configuration directory", "The directory "+opts.Dir+" cannot be named: "+err.Error()+".", nil)}
 	}
 	c.dir = dir
+	if c.opts.Files == nil {
+		c.opts.Files = Disk(dir)
+	}
+	c.asked = &noted{Files: c.opts.Files, paths: map[string]bool{filepath.Join(dir, "waybill.wbvars.hcl"): true}}
+	c.opts.Files = c.asked
 	c.funcs = c.functions()
 	c.static = &hcl.EvalContext{
 		Functions: c.funcs,
@@ -179,7 +187,11 @@ func (c *Config) Sources() map[string]*hcl.File {
 // Files are the absolute paths of every file that was read so far or looked
 // for: those of the configuration, of variable values, and the inputs of
 // functions, which grow in number during evaluation.
-func (c *Config) Files() []string { return c.read.paths() }
+func (c *Config) Files() []string {
+	c.asked.mu.Lock()
+	defer c.asked.mu.Unlock()
+	return sortedKeys(c.asked.paths)
+}
 
 // Moves are the moved blocks, in the order of the text.
 func (c *Config) Moves() []plan.Move {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -12,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -23,31 +26,136 @@ const (
 	maxInputBytes  = 1 << 30
 )
 
-// fileLog remembers which files were read or looked for, and which secrets
-// were handed out, so that no diagnostic repeats one.
-type fileLog struct {
+// Files answer what a configuration asks of its files. Paths are absolute and
+// clean. A Files whose answers never change makes a configuration whole: it goes
+// on saying what it said when it was loaded, whatever happens to the disk.
+type Files interface {
+	Inputs
+	// List is the names in the configuration directory that match a pattern of
+	// path.Match, in order, whatever stands there under them.
+	List(pattern string) ([]string, error)
+	// Read is a file of the configuration or of variable values, wherever its
+	// links lead.
+	Read(path string) ([]byte, error)
+}
+
+// Inputs answer what functions ask. No path may lead out of the configuration
+// directory, through a symbolic link neither: that is ErrOutside.
+type Inputs interface {
+	// Input is the content of a regular file.
+	Input(path string) ([]byte, error)
+	// Exists reports whether a regular file is there. What is there and is none is
+	// ErrNotRegular.
+	Exists(path string) (bool, error)
+	// Match is the regular files below a directory whose paths match a doublestar
+	// pattern: slash paths relative to it, in order. Those that lead out are left out.
+	Match(dir, pattern string) ([]string, error)
+}
+
+// The errors of Files that callers tell apart, beside fs.ErrNotExist.
+var (
+	ErrOutside    = errors.New("outside of the configuration directory")
+	ErrNotRegular = errors.New("it is not a regular file")
+)
+
+// Disk answers from the directory as it is at each question.
+func Disk(dir string) Files { return disk{dir} }
+
+type disk struct{ dir string }
+
+func (d disk) List(pattern string) ([]string, error) {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries { // in the order of names
+		if ok, err := path.Match(pattern, entry.Name()); err != nil {
+			return nil, err
+		} else if ok {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
+
+func (d disk) Read(path string) ([]byte, error) { return readBounded(path, maxConfigBytes) }
+
+func (d disk) Input(path string) ([]byte, error) {
+	real, err := d.resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	return readBounded(real, maxInputBytes)
+}
+
+func (d disk) Exists(path string) (bool, error) {
+	real, err := d.resolve(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	info, err := os.Stat(real)
+	if err == nil && !info.Mode().IsRegular() {
+		err = ErrNotRegular
+	}
+	return err == nil, err
+}
+
+func (d disk) Match(dir, pattern string) ([]string, error) {
+	real, err := d.resolve(dir)
+	if err != nil {
+		return nil, err
+	}
+	matches, err := doublestar.Glob(os.DirFS(real), pattern, doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+	if err != nil {
+		return nil, err
+	}
+	found := matches[:0]
+	for _, match := range matches {
+		if ok, err := d.Exists(filepath.Join(dir, match)); err == nil && ok {
+			found = append(found, match)
+		}
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// resolve finds what a path names, following symbolic links.
+func (d disk) resolve(path string) (string, error) {
+	if !within(d.dir, path) {
+		return "", ErrOutside
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	dir, err := filepath.EvalSymlinks(d.dir)
+	if err != nil {
+		return "", err
+	}
+	if !within(dir, real) {
+		return "", ErrOutside
+	}
+	return real, nil
+}
+
+// within reports whether a clean path is a directory or lies in it.
+func within(dir, path string) bool {
+	relative, err := filepath.Rel(dir, path)
+	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+}
+
+// secretLog remembers which secrets were handed out, so that no diagnostic
+// repeats one.
+type secretLog struct {
 	mu      sync.Mutex
-	files   map[string]bool
 	secrets map[string]bool
 }
 
-func newFileLog() *fileLog {
-	return &fileLog{files: map[string]bool{}, secrets: map[string]bool{}}
-}
-
-func (l *fileLog) file(path string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.files[path] = true
-}
-
-func (l *fileLog) paths() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return sortedKeys(l.files)
-}
-
-func (l *fileLog) secret(text string) {
+func (l *secretLog) secret(text string) {
 	if len(text) < 4 {
 		return
 	}
@@ -58,7 +166,7 @@ func (l *fileLog) secret(text string) {
 
 // secretTexts are the secrets, longest first, so that one within another is
 // replaced as a whole.
-func (l *fileLog) secretTexts() []string {
+func (l *secretLog) secretTexts() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	texts := sortedKeys(l.secrets)
@@ -68,15 +176,19 @@ func (l *fileLog) secretTexts() []string {
 
 // parseDir reads and parses the configuration files of the directory.
 func (c *Config) parseDir() ([]*hcl.File, hcl.Diagnostics) {
-	entries, err := os.ReadDir(c.dir)
+	hcls, err := c.opts.Files.List("*.wb.hcl")
+	var jsons []string
+	if err == nil {
+		jsons, err = c.opts.Files.List("*.wb.json")
+	}
 	if err != nil {
 		return nil, hcl.Diagnostics{mistake("Unreadable configuration directory",
 			fmt.Sprintf("The directory %s cannot be read: %s. Give the directory of the *.wb.hcl files with -chdir.", c.opts.Dir, plainError(err)), nil)}
 	}
 	var names []string
-	for _, entry := range entries {
-		if isConfigName(entry.Name()) {
-			names = append(names, entry.Name())
+	for _, name := range append(hcls, jsons...) {
+		if isConfigName(name) {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
@@ -87,9 +199,7 @@ func (c *Config) parseDir() ([]*hcl.File, hcl.Diagnostics) {
 	var files []*hcl.File
 	var diags hcl.Diagnostics
 	for _, name := range names {
-		path := filepath.Join(c.dir, name)
-		c.read.file(path)
-		src, err := readBounded(path, maxConfigBytes)
+		src, err := c.opts.Files.Read(filepath.Join(c.dir, name))
 		if err != nil {
 			diags = append(diags, mistake("Unreadable configuration file", fmt.Sprintf("The file %s cannot be read: %s.", name, plainError(err)), nil))
 			continue
@@ -103,13 +213,9 @@ func (c *Config) parseDir() ([]*hcl.File, hcl.Diagnostics) {
 	return files, diags
 }
 
-// isConfigName reports whether a file name is one of the configuration's.
-// Editors' hidden and backup files are not.
+// isConfigName leaves out editors' hidden and backup files.
 func isConfigName(name string) bool {
-	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "#") {
-		return false
-	}
-	return strings.HasSuffix(name, ".wb.hcl") || strings.HasSuffix(name, ".wb.json")
+	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "#")
 }
 
 // parse reads one file's text, JSON by its name, else HCL.
@@ -149,7 +255,7 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
+		return nil, ErrNotRegular
 	}
 	if info.Size() > limit {
 		return nil, fmt.Errorf("it has %d bytes, and %d is the most that is read", info.Size(), limit)
@@ -180,4 +286,37 @@ func plainError(err error) string {
 		return pathError.Err.Error()
 	}
 	return err.Error()
+}
+
+// noted remembers which paths were asked for.
+type noted struct {
+	Files
+	mu    sync.Mutex
+	paths map[string]bool
+}
+
+func (n *noted) note(path string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.paths[path] = true
+}
+
+func (n *noted) Read(path string) ([]byte, error) {
+	n.note(path)
+	return n.Files.Read(path)
+}
+
+func (n *noted) Input(path string) ([]byte, error) {
+	n.note(path)
+	return n.Files.Input(path)
+}
+
+func (n *noted) Exists(path string) (bool, error) {
+	n.note(path)
+	return n.Files.Exists(path)
+}
+
+func (n *noted) Match(dir, pattern string) ([]string, error) {
+	n.note(dir)
+	return n.Files.Match(dir, pattern)
 }

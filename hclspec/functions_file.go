@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -24,10 +23,7 @@ import (
 // configuration directory, and none may leave it.
 func (c *Config) fileFunctions(functions map[string]function.Function) {
 	functions["abspath"] = c.pathFunc(func(path string) (cty.Value, error) {
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(c.dir, path)
-		}
-		return cty.StringVal(filepath.ToSlash(filepath.Clean(path))), nil
+		return cty.StringVal(filepath.ToSlash(c.absolute(path))), nil
 	}, cty.String)
 	functions["file"] = c.contentFunc(func(path string, src []byte) (string, error) {
 		if !utf8.Valid(src) {
@@ -82,46 +78,19 @@ func (c *Config) contentFunc(work func(path string, src []byte) (string, error))
 	}, cty.String)
 }
 
-// errOutside is the error of a path that leaves the configuration directory.
-var errOutside = errors.New("outside of the configuration directory")
-
-// resolve finds the file that a path names, following symbolic links, and
-// records that it was looked for. A path that leaves the configuration
-// directory is errOutside, one that does not exist fs.ErrNotExist.
-func (c *Config) resolve(path string) (string, error) {
-	full := path
-	if !filepath.IsAbs(full) {
-		full = filepath.Join(c.dir, full)
+// absolute is the path that an argument names, relative to the configuration
+// directory.
+func (c *Config) absolute(path string) string {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(c.dir, path)
 	}
-	full = filepath.Clean(full)
-	if !within(c.dir, full) {
-		return "", errOutside
-	}
-	c.read.file(full)
-	real, err := filepath.EvalSymlinks(full)
-	if err != nil {
-		return "", err
-	}
-	dir, err := filepath.EvalSymlinks(c.dir)
-	if err != nil {
-		return "", err
-	}
-	if !within(dir, real) {
-		return "", errOutside
-	}
-	return real, nil
-}
-
-// within reports whether a clean path is a directory or lies in it.
-func within(dir, path string) bool {
-	relative, err := filepath.Rel(dir, path)
-	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+	return filepath.Clean(path)
 }
 
 // pathError says in words what is wrong with a path.
 func pathError(path string, err error) error {
 	switch {
-	case errors.Is(err, errOutside):
+	case errors.Is(err, ErrOutside):
 		return fmt.Errorf("the path %q leads out of the configuration directory; keep the file within it", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("no file exists at %q; paths are relative to the configuration directory", path)
@@ -130,11 +99,7 @@ func pathError(path string, err error) error {
 }
 
 func (c *Config) readInput(path string) ([]byte, error) {
-	real, err := c.resolve(path)
-	if err != nil {
-		return nil, pathError(path, err)
-	}
-	src, err := readBounded(real, maxInputBytes)
+	src, err := c.opts.Files.Input(c.absolute(path))
 	if err != nil {
 		return nil, pathError(path, err)
 	}
@@ -142,21 +107,14 @@ func (c *Config) readInput(path string) ([]byte, error) {
 }
 
 func (c *Config) exists(path string) (cty.Value, error) {
-	real, err := c.resolve(path)
+	ok, err := c.opts.Files.Exists(c.absolute(path))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return cty.False, nil
+	case errors.Is(err, ErrNotRegular):
+		return cty.DynamicVal, fmt.Errorf("%q is not a regular file", path)
 	case err != nil:
 		return cty.DynamicVal, pathError(path, err)
 	}
-	info, err := os.Stat(real)
-	if err != nil {
-		return cty.DynamicVal, pathError(path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return cty.DynamicVal, fmt.Errorf("%q is not a regular file", path)
-	}
-	return cty.True, nil
+	return cty.BoolVal(ok), nil
 }
 
 // fileSetFunc is fileset(path, pattern): the files below a directory that
@@ -168,22 +126,16 @@ func (c *Config) fileSetFunc() function.Function {
 		Type:        function.StaticReturnType(cty.Set(cty.String)),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			path, pattern := args[0].AsString(), filepath.ToSlash(args[1].AsString())
-			dir, err := c.resolve(path)
-			if err != nil {
-				return cty.DynamicVal, function.NewArgError(0, pathError(path, err))
-			}
 			if !doublestar.ValidatePattern(pattern) {
 				return cty.DynamicVal, function.NewArgErrorf(1, "%q is not a pattern; write such as \"*.csv\" or \"**/*.csv\"", pattern)
 			}
-			matches, err := doublestar.Glob(os.DirFS(dir), strings.TrimPrefix(pattern, "./"), doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+			matches, err := c.opts.Files.Match(c.absolute(path), strings.TrimPrefix(pattern, "./"))
 			if err != nil {
-				return cty.DynamicVal, function.NewArgErrorf(1, "the pattern %q cannot be matched: %s", pattern, plainError(err))
+				return cty.DynamicVal, function.NewArgError(0, pathError(path, err))
 			}
 			found := make([]cty.Value, 0, len(matches))
 			for _, match := range matches {
-				if real, err := c.resolve(filepath.Join(path, match)); err == nil && fileExists(real) {
-					found = append(found, cty.StringVal(match))
-				}
+				found = append(found, cty.StringVal(match))
 			}
 			if len(found) == 0 {
 				return cty.SetValEmpty(cty.String), nil
@@ -214,9 +166,4 @@ func (c *Config) templateFileFunc(functions map[string]function.Function) functi
 			return render(path, string(src), args[1], functions)
 		},
 	})
-}
-
-func fileExists(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }

@@ -1,10 +1,7 @@
 package hclspec
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -157,15 +154,12 @@ type valueFile struct {
 
 func (c *Config) valueFiles() []valueFile {
 	var files []valueFile
-	main := filepath.Join(c.dir, "waybill.wbvars.hcl")
-	c.read.file(main)
-	if _, err := os.Lstat(main); !errors.Is(err, fs.ErrNotExist) { // what is there and cannot be read is a mistake, not nothing
-		files = append(files, valueFile{path: main, shown: "waybill.wbvars.hcl"})
-	}
-	entries, _ := os.ReadDir(c.dir) // in the order of names; an unreadable one was told before
-	for _, entry := range entries {
-		name := entry.Name()
-		if strings.HasSuffix(name, ".auto.wbvars.hcl") && !strings.HasPrefix(name, ".") {
+	// What is there and cannot be read is a mistake, not nothing; an unreadable
+	// directory was told before.
+	main, _ := c.opts.Files.List("waybill.wbvars.hcl")
+	more, _ := c.opts.Files.List("*.auto.wbvars.hcl")
+	for _, name := range append(main, more...) {
+		if !strings.HasPrefix(name, ".") {
 			files = append(files, valueFile{path: filepath.Join(c.dir, name), shown: name})
 		}
 	}
@@ -183,8 +177,7 @@ func (c *Config) valueFiles() []valueFile {
 // a mistake in a file that was named, since its writer meant this
 // configuration, and a warning in the others, as in Terraform.
 func (c *Config) readValues(f valueFile, values map[string]given) hcl.Diagnostics {
-	c.read.file(f.path)
-	src, err := readBounded(f.path, maxConfigBytes)
+	src, err := c.opts.Files.Read(f.path)
 	if err != nil {
 		return hcl.Diagnostics{mistake("Unreadable variables file", fmt.Sprintf("The variables file %s cannot be read: %s.", f.shown, plainError(err)), nil)}
 	}
