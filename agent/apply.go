@@ -149,7 +149,7 @@ func (p *pass) collectReads(ctx context.Context, c *recorder) ([]*plan.Item, err
 		if err != nil {
 			return nil, err
 		}
-		key := identityOf(item.Address.Type(), item.Account, item.Identity)
+		key := item.FullIdentity()
 		evaluated, declared := p.ev.blocks[item.Address.Block()]
 		if t.Kind != plan.Polled || p.read[key] || (!p.ev.done && (!declared || !evaluated)) {
 			continue
@@ -200,13 +200,9 @@ func (p *pass) pullAll(ctx context.Context, c *recorder) error {
 		}
 	}
 	for _, item := range policies {
-		key := identityOf(item.Address.Type(), item.Account, item.Identity)
+		key := item.FullIdentity()
 		a, ok := p.accounts[item.Account]
-		settings, err := plan.SettingsOf(item.Args)
-		if err != nil {
-			return fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
-		}
-		if !ok || a.Puller == nil || a.Suspend || settings.Suspend || p.read[key] {
+		if !ok || a.Puller == nil || a.Suspend || item.Settings.Suspend || p.read[key] {
 			continue
 		}
 		p.read[key] = true

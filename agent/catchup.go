@@ -22,12 +22,7 @@ func (c *recorder) catchUp(ctx context.Context, ev *evaluation) error {
 		if t == nil || t.Kind == plan.Policy {
 			continue
 		}
-		settings, err := plan.SettingsOf(item.Args)
-		if err != nil {
-			return fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
-		}
-		gaveUp := settings.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(settings.GiveUpAfter))
-		if gaveUp || t.ClockDriven {
+		if item.GaveUp(now) || t.ClockDriven {
 			ids = append(ids, item.ID)
 		}
 	}

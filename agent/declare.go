@@ -117,7 +117,8 @@ func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 		return fmt.Errorf("%s: %w", change.Address, err)
 	}
 	d := change.Desired
-	write.Address, write.Args, write.Origin, write.Revision = d.Address, d.Args, d.Origin, c.revision
+	write.Declare(d)
+	write.Revision = c.revision
 	if err := c.redeclared(ctx, &write, now); err != nil {
 		return err
 	}
@@ -185,14 +186,14 @@ func declaredDue(t *plan.Type, item *plan.Item, p pace, deadline, now time.Time)
 
 // track adds a newly declared item to the batch. One that was forgotten takes up
 // its history. fresh keeps what a polled type's items are before their first read.
-func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desired, forgotten map[string]int64, fresh map[string]plan.Derived, now time.Time) error {
+func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desired, forgotten map[plan.Identity]int64, fresh map[string]plan.Derived, now time.Time) error {
 	t, err := c.catalog.typeOf(d.Address.Type())
 	if err != nil {
 		return err
 	}
 	again := false // it was tracked before
 	write := state.ItemWrite{Item: plan.Item{TrackedAt: now}}
-	if id, ok := forgotten[identityOf(d.Address.Type(), d.Account, d.Identity)]; ok {
+	if id, ok := forgotten[d.FullIdentity()]; ok {
 		items, err := c.store.ItemsByID(ctx, []int64{id})
 		if err != nil {
 			return fmt.Errorf("load the history of %s: %w", d.Address, err)
@@ -205,8 +206,8 @@ func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 	if write.ID == 0 {
 		write.ID = c.store.NewItemID()
 	}
-	write.Address, write.Account, write.Identity = d.Address, d.Account, d.Identity
-	write.Args, write.Origin, write.Revision = d.Args, d.Origin, c.revision
+	write.Declare(d)
+	write.Account, write.Identity, write.Revision = d.Account, d.Identity, c.revision
 	first, cached := fresh[t.Name]
 	if cached && !again && c.plain(d.Address) {
 		write.Values, write.Outcome, write.Settled, write.Due = first.Values, first.Outcome, first.Settled, now
@@ -242,30 +243,26 @@ func (c *recorder) plain(address plan.Address) bool {
 
 // forgotten finds, of what is to be tracked, what was tracked before: identity
 // to item id.
-func (c *recorder) forgotten(ctx context.Context, tracks []plan.Change) (map[string]int64, error) {
+func (c *recorder) forgotten(ctx context.Context, tracks []plan.Change) (map[plan.Identity]int64, error) {
 	if len(tracks) == 0 {
 		return nil, nil
 	}
-	var wanted map[string]bool
-	found := make(map[string]int64)
+	var wanted map[plan.Identity]bool
+	found := make(map[plan.Identity]int64)
 	for item, err := range c.store.Items(ctx, state.ItemFilter{Forgotten: true, Declared: true}) {
 		if err != nil {
 			return nil, fmt.Errorf("read forgotten items: %w", err)
 		}
 		if wanted == nil {
-			wanted = make(map[string]bool, len(tracks))
+			wanted = make(map[plan.Identity]bool, len(tracks))
 			for i := range tracks {
 				d := tracks[i].Desired
-				wanted[identityOf(d.Address.Type(), d.Account, d.Identity)] = true
+				wanted[d.FullIdentity()] = true
 			}
 		}
-		if key := identityOf(item.Address.Type(), item.Account, item.Identity); wanted[key] {
+		if key := item.FullIdentity(); wanted[key] {
 			found[key] = item.ID
 		}
 	}
 	return found, nil
-}
-
-func identityOf(typ, account, identity string) string {
-	return typ + "\x00" + account + "\x00" + identity
 }

@@ -34,7 +34,7 @@ type evaluation struct {
 }
 
 func newEvaluation(config *hclspec.Config, c catalog, reader state.Reader) *evaluation {
-	s := &seen{catalog: c, reader: reader, desired: make(map[string][]plan.Desired), overlay: make(map[string]*plan.Item)}
+	s := &seen{catalog: c, reader: reader, desired: make(map[string][]plan.Desired), overlay: make(map[plan.Identity]*plan.Item)}
 	return &evaluation{
 		config: config, hcl: config.NewEvaluation(s), seen: s, reader: reader,
 		blocks: make(map[string]bool), kept: make(map[plan.Address]bool),
@@ -148,8 +148,7 @@ func (e *evaluation) forgets(changes []plan.Change) hcl.Diagnostics {
 		if changes[i].Action != plan.Forget || e.removed(changes[i].Address) {
 			continue
 		}
-		settings, err := plan.SettingsOf(changes[i].Item.Args)
-		if err != nil || !(settings.PreventForget || e.prevented(changes[i].Address)) {
+		if !changes[i].Item.Settings.PreventForget && !e.prevented(changes[i].Address) {
 			continue
 		}
 		diags = diags.Append(&hcl.Diagnostic{
@@ -166,11 +165,7 @@ func (e *evaluation) forgets(changes []plan.Change) hcl.Diagnostics {
 // prevent_forget now, though the item was recorded before it did.
 func (e *evaluation) prevented(address plan.Address) bool {
 	desired := e.seen.desired[address.Block()]
-	if len(desired) == 0 {
-		return false
-	}
-	settings, err := plan.SettingsOf(desired[0].Args)
-	return err == nil && settings.PreventForget
+	return len(desired) > 0 && desired[0].Settings.PreventForget
 }
 
 func originOf(o plan.Origin) string {

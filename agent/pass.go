@@ -95,8 +95,8 @@ type pass struct {
 	waves int // that the evaluation had
 
 	mu       sync.Mutex
-	read     map[string]bool // identities that this pass has read
-	refusals map[string]bool // accounts whose credentials were refused
+	read     map[plan.Identity]bool // that this pass has read
+	refusals map[string]bool        // accounts whose credentials were refused
 	warnings map[string]*Warning
 }
 
@@ -115,7 +115,7 @@ func (r *Runner) newPass(config *hclspec.Config, reader state.Reader, opts PassO
 	return &pass{
 		runner: r, config: config, opts: opts, catalog: c, accounts: accounts, reader: reader,
 		ev: newEvaluation(config, c, reader), result: &Result{},
-		read: make(map[string]bool), refusals: make(map[string]bool), warnings: make(map[string]*Warning),
+		read: make(map[plan.Identity]bool), refusals: make(map[string]bool), warnings: make(map[string]*Warning),
 	}, diags, nil
 }
 
@@ -158,20 +158,20 @@ func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
 		if t.Kind == plan.Policy || (t.Kind == plan.Polled && !p.opts.Refresh && !t.ClockDriven) {
 			continue // the first never drifts; of the second, conclude finds what gave up
 		}
-		wanted := make(map[string]*plan.Desired, len(desired))
+		wanted := make(map[plan.Identity]*plan.Desired, len(desired))
 		for i := range desired {
-			wanted[identityOf(typ, desired[i].Account, desired[i].Identity)] = &desired[i]
+			wanted[desired[i].FullIdentity()] = &desired[i]
 		}
 		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: typ, Unsettled: true}) {
 			if err != nil {
 				return fmt.Errorf("read the state: %w", err)
 			}
-			d, ok := wanted[identityOf(typ, item.Account, item.Identity)]
+			d, ok := wanted[item.FullIdentity()]
 			if !ok {
 				continue
 			}
 			declared := *item
-			declared.Address, declared.Args = d.Address, d.Args
+			declared.Declare(d)
 			// One that was never read may be under way in an agent at this moment.
 			if p.opts.Refresh && t.Kind == plan.Polled && !item.ReadAt.IsZero() && p.readable(&declared, now) {
 				group.Go(func() error {
@@ -234,11 +234,7 @@ func (p *pass) tickAll(ctx context.Context, ids []int64, now time.Time) error {
 
 // tick derives one item anew from the clock alone, where that may matter.
 func (p *pass) tick(t *plan.Type, item *plan.Item, declared plan.Item, now time.Time) error {
-	settings, err := plan.SettingsOf(declared.Args)
-	if err != nil {
-		return fmt.Errorf("arguments of %s: %w", declared.Address, err)
-	}
-	gaveUp := settings.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(settings.GiveUpAfter))
+	gaveUp := declared.GaveUp(now)
 	if !t.ClockDriven && !gaveUp && t.Kind == plan.Polled {
 		return nil
 	}
@@ -248,6 +244,7 @@ func (p *pass) tick(t *plan.Type, item *plan.Item, declared plan.Item, now time.
 		if !gaveUp {
 			return nil // records are derived as they come
 		}
+		var err error
 		if tally, err = p.reader.Tally(context.Background(), item); err != nil {
 			return fmt.Errorf("count the records of %s: %w", item.Address, err)
 		}
@@ -264,7 +261,7 @@ func (p *pass) tick(t *plan.Type, item *plan.Item, declared plan.Item, now time.
 func (p *pass) drift(t *plan.Type, item *plan.Item, next plan.Item, fields []value.Field) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ev.seen.overlay[identityOf(t.Name, item.Account, item.Identity)] = &next
+	p.ev.seen.overlay[item.FullIdentity()] = &next
 	if len(fields) > 0 {
 		p.result.Plan.Drift = append(p.result.Plan.Drift, plan.Change{
 			Action: plan.Observe, Address: next.Address, Item: item, Fields: fields,
@@ -279,8 +276,7 @@ func (p *pass) readable(item *plan.Item, now time.Time) bool {
 	if !ok || a.Poller == nil || a.Suspend || item.Settled {
 		return false
 	}
-	settings, err := plan.SettingsOf(item.Args)
-	if err != nil || settings.Suspend {
+	if item.Settings.Suspend {
 		return false
 	}
 	return item.ReadAt.IsZero() || !now.Before(item.ReadAt.Add(a.MinInterval))
@@ -312,13 +308,13 @@ func (p *pass) survey(ctx context.Context) error {
 		return nil
 	}
 	now := p.runner.Now()
-	waiting := make(map[string]bool)
+	waiting := make(map[plan.Identity]bool)
 	for item, err := range p.reader.Items(ctx, state.ItemFilter{}) {
 		if err != nil {
 			return fmt.Errorf("read the state: %w", err)
 		}
 		if item.Settled || !p.readable(item, now) {
-			waiting[identityOf(item.Address.Type(), item.Account, item.Identity)] = true
+			waiting[item.FullIdentity()] = true
 		}
 	}
 	for i := range p.ev.desired {
@@ -327,16 +323,12 @@ func (p *pass) survey(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		settings, err := plan.SettingsOf(d.Args)
-		if err != nil {
-			return fmt.Errorf("arguments of %s: %w", d.Address, err)
-		}
-		if a, ok := p.accounts[d.Account]; settings.Suspend || !ok || a.Suspend {
+		if a, ok := p.accounts[d.Account]; d.Settings.Suspend || !ok || a.Suspend {
 			continue
 		}
 		switch t.Kind {
 		case plan.Polled:
-			if !waiting[identityOf(t.Name, d.Account, d.Identity)] {
+			if !waiting[d.FullIdentity()] {
 				p.result.Reads++
 			}
 		case plan.Policy:
@@ -357,7 +349,7 @@ func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
 		if t := p.catalog.types[item.Address.Type()]; item.Settled || t == nil || t.Kind != plan.Polled || t.ClockDriven || p.opts.Refresh {
 			return
 		}
-		if s, err := plan.SettingsOf(item.Args); err == nil && s.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(s.GiveUpAfter)) {
+		if item.GaveUp(now) {
 			gaveUp = append(gaveUp, item.ID)
 		}
 	})
@@ -415,15 +407,15 @@ func (p *pass) expectations(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		declared := make(map[string]*plan.Desired, len(desired))
+		declared := make(map[plan.Identity]*plan.Desired, len(desired))
 		for i := range desired {
-			declared[identityOf(t.Name, desired[i].Account, desired[i].Identity)] = &desired[i]
+			declared[desired[i].FullIdentity()] = &desired[i]
 		}
 		for item, err := range p.reader.Items(ctx, state.ItemFilter{Type: t.Name}) {
 			if err != nil {
 				return fmt.Errorf("read the state: %w", err)
 			}
-			key := identityOf(t.Name, item.Account, item.Identity)
+			key := item.FullIdentity()
 			d, ok := declared[key]
 			if !ok {
 				continue
@@ -432,7 +424,7 @@ func (p *pass) expectations(ctx context.Context) error {
 				item = over
 			}
 			found := *item
-			found.Address, found.Args = d.Address, d.Args
+			found.Declare(d)
 			if _, _, err := judge(p.ev.hcl, t, &found, now); err != nil {
 				return err
 			}

@@ -140,7 +140,7 @@ func nextRead(item *plan.Item, r reading, p pace) time.Time {
 	if retry := retryAfter(r); retry > 0 && r.at.Add(retry).After(due) {
 		due = r.at.Add(retry)
 	}
-	if giveUp := item.TrackedAt.Add(p.GiveUpAfter); p.GiveUpAfter > 0 && giveUp.After(r.at) && giveUp.Before(due) {
+	if giveUp := item.GiveUpAt(); giveUp.After(r.at) && giveUp.Before(due) {
 		due = later(giveUp, r.at.Add(p.floor))
 	}
 	return due

@@ -85,11 +85,7 @@ func (c *recorder) current(ctx context.Context, item *plan.Item, epoch int64) (*
 
 // paceOf says what the schedule must know of an item.
 func (c *recorder) paceOf(item *plan.Item) (pace, error) {
-	settings, err := plan.SettingsOf(item.Args)
-	if err != nil {
-		return pace{}, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
-	}
-	p := pace{Settings: settings, jitter: rand.Float64()}
+	p := pace{Settings: item.Settings, jitter: rand.Float64()}
 	if a, ok := c.accounts[item.Account]; ok {
 		p.floor = a.MinInterval
 	}
@@ -293,8 +289,7 @@ func clockDue(t *plan.Type, item *plan.Item, p pace, deadline, now time.Time) ti
 		// A floor that was raised meanwhile puts a turn off; it never takes it away.
 		due = later(later(item.Due, now), item.ReadAt.Add(p.floor))
 	}
-	giveUp := item.TrackedAt.Add(p.GiveUpAfter)
-	for _, at := range []time.Time{giveUp, deadline} {
+	for _, at := range []time.Time{item.GiveUpAt(), deadline} {
 		if at.After(now) && (due.IsZero() || at.Before(due)) {
 			due = at
 		}

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -235,25 +234,21 @@ func (q *queue) attend(ctx context.Context, due turn, answered func()) (vendorEr
 	if err != nil {
 		return errNoCall, 0, err
 	}
-	settings, err := plan.SettingsOf(item.Args)
-	if err != nil {
-		return errNoCall, 0, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
-	}
 	q.mu.Lock()
 	a, unrecorded := q.account, q.unrecorded[due.id]
 	q.mu.Unlock()
 	now := q.rec.now()
 	switch {
-	case a == nil || settings.Suspend:
+	case a == nil || item.Settings.Suspend:
 	case t.Kind == plan.Policy:
 		vendorErr, fatal = q.drain(ctx, item, a)
-		return vendorErr, max(settings.MaxInterval, settings.Interval), fatal
+		return vendorErr, max(item.Settings.MaxInterval, item.Settings.Interval), fatal
 	case t.Kind == plan.Polled && !unrecorded.IsZero() && now.Before(unrecorded.Add(a.MinInterval)):
 		q.add(due.id, unrecorded.Add(a.MinInterval), time.Unix(0, due.due))
 		return errNoCall, 0, nil
 	case t.Kind == plan.Polled && (item.ReadAt.IsZero() || !now.Before(item.ReadAt.Add(a.MinInterval))):
 		vendorErr, fatal = q.rec.read(work, item, epoch, a, answered)
-		return vendorErr, settings.MaxInterval, fatal
+		return vendorErr, item.Settings.MaxInterval, fatal
 	}
 	return errNoCall, 0, q.rec.fold(work, item.ID)
 }

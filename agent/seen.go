@@ -22,7 +22,7 @@ type seen struct {
 	// deferred, or not evaluated: then what is tracked stands.
 	desired map[string][]plan.Desired
 	// overlay holds items by identity as this pass found them.
-	overlay map[string]*plan.Item
+	overlay map[plan.Identity]*plan.Item
 }
 
 // rest lets go of the instances: they are recorded, so that what is tracked stands.
@@ -41,14 +41,14 @@ func (s *seen) Instances(ctx context.Context, typ, name string) (map[plan.Key]ct
 	s.mu.Lock()
 	desired, declared := s.desired[typ+"."+name]
 	s.mu.Unlock()
-	tracked := make(map[string]*plan.Item)
+	tracked := make(map[plan.Identity]*plan.Item)
 	values := make(map[plan.Key]cty.Value, len(desired))
 	if s.reader != nil {
 		for item, err := range s.reader.Items(ctx, state.ItemFilter{Type: typ}) {
 			if err != nil {
 				return nil, fmt.Errorf("read the state of %s.%s: %w", typ, name, err)
 			}
-			key := identityOf(typ, item.Account, item.Identity)
+			key := item.FullIdentity()
 			if over, ok := s.overlay[key]; ok {
 				item = over
 			}
@@ -66,7 +66,7 @@ func (s *seen) Instances(ctx context.Context, typ, name string) (map[plan.Key]ct
 	}
 	for i := range desired {
 		d := &desired[i]
-		item, ok := tracked[identityOf(typ, d.Account, d.Identity)]
+		item, ok := tracked[d.FullIdentity()]
 		if !ok {
 			if values[d.Address.Key()], err = plan.DesiredValues(t, d); err != nil {
 				return nil, err
@@ -74,7 +74,7 @@ func (s *seen) Instances(ctx context.Context, typ, name string) (map[plan.Key]ct
 			continue
 		}
 		declared := *item // as it will stand once the declaration is recorded
-		declared.Address, declared.Args = d.Address, d.Args
+		declared.Declare(d)
 		if values[d.Address.Key()], err = plan.ItemValues(t, &declared); err != nil {
 			return nil, err
 		}

@@ -78,8 +78,7 @@ func (p *program) itemValues(item *plan.Item) ([]byte, error) {
 // suspended reports whether reads of an item are stopped, by its own block or
 // its provider's.
 func suspended(item *plan.Item, where located) bool {
-	settings, err := plan.SettingsOf(item.Args)
-	return (err == nil && settings.Suspend) || where.suspended[item.Account]
+	return item.Settings.Suspend || where.suspended[item.Account]
 }
 
 // storedOutputs are the outputs of a state, with the one of that name only when

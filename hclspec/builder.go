@@ -36,6 +36,8 @@ type builder struct {
 	diags     hcl.Diagnostics
 	// fixed are the values of the constant parts; json their encoding.
 	fixed map[string]cty.Value
+	// settings are the instances' when none of them depends on each or count.
+	settings *plan.Settings
 	// skip says that a constant part is mistaken, so that no instance can be
 	// built; waits that one is unknown, so that all instances wait for it.
 	skip, waits bool
@@ -182,6 +184,35 @@ func (b *builder) addMeta() {
 	}
 	b.add(flag("suspend", b.r.suspend))
 	b.add(flag("prevent_forget", b.r.preventForget))
+	b.fixSettings()
+}
+
+// settingsParts are the arguments that plan.DecodeSettings reads.
+var settingsParts = []string{"give_up_after", "interval", "poll", "prevent_forget", "suspend"}
+
+// fixSettings decodes the meta-arguments once where all instances share them.
+func (b *builder) fixSettings() {
+	if b.skip || b.waits {
+		return
+	}
+	shared := []byte{'{'}
+	for _, p := range b.parts {
+		switch {
+		case !slices.Contains(settingsParts, p.name):
+			continue
+		case !p.constant:
+			return
+		case len(shared) > 1:
+			shared = append(shared, ',')
+		}
+		shared = append(append(value.AppendString(shared, p.name), ':'), p.json...)
+	}
+	settings, err := plan.DecodeSettings(append(shared, '}'))
+	if err != nil {
+		b.fail(mistake("Invalid argument", sentence(err.Error()), b.r.declared.Ptr()))
+		return
+	}
+	b.settings = &settings
 }
 
 // add resolves a part and keeps it.

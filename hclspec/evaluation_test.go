@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -67,9 +68,8 @@ resource "itniotech_otp_order" "o" {
 	if d.Account != "itniotech" || d.Identity != "app/1" || d.Origin != (plan.Origin{File: "main.wb.hcl", Line: 5}) {
 		t.Errorf("account %q, identity %q, origin %v", d.Account, d.Identity, d.Origin)
 	}
-	settings, err := plan.SettingsOf(d.Args)
-	if err != nil || settings.Interval.String() != "2m0s" || !settings.PreventForget {
-		t.Errorf("settings %+v, %v", settings, err)
+	if d.Settings.Interval != 2*time.Minute || d.Settings.MaxInterval != time.Hour || d.Settings.GiveUpAfter != 24*time.Hour || !d.Settings.PreventForget || !d.Settings.Suspend {
+		t.Errorf("settings %+v", d.Settings)
 	}
 }
 

@@ -232,6 +232,13 @@ func (w *worker) evaluate(key plan.Key, keyValue, eachValue cty.Value, d *plan.D
 		d.Args = slices.Clone(encoded)
 	}
 	d.Origin = b.r.origin
+	if b.settings != nil {
+		d.Settings = *b.settings
+		return true, diags
+	}
+	if d.Settings, err = plan.DecodeSettings(encoded); err != nil {
+		return false, append(diags, mistake("Invalid argument", sentence(err.Error()), b.r.declared.Ptr()))
+	}
 	return true, diags
 }
 

@@ -1,10 +1,7 @@
 package plan
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"time"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -35,49 +32,15 @@ type Desired struct {
 	Identity string // the vendor identity within the account
 	// Args is the canonical JSON (value.Encode) of the complete arguments, an
 	// object of Type.ArgsType: equal declarations have equal bytes.
-	Args   json.RawMessage
-	Origin Origin
+	Args json.RawMessage
+	// Settings are the meta-arguments among Args, decoded.
+	Settings Settings
+	Origin   Origin
 }
 
-// Settings are the meta-arguments of an item, read back from its arguments.
-type Settings struct {
-	Interval      time.Duration // polled: first interval between reads; policy: between pulls
-	MaxInterval   time.Duration // polled: the back-off's cap
-	GiveUpAfter   time.Duration // zero: never (policies)
-	Suspend       bool
-	PreventForget bool
-}
-
-// SettingsOf reads the meta-arguments from an item's encoded arguments. It is
-// asked for every item of a plan, so it looks for the keys instead of decoding:
-// in canonical JSON a quoted key cannot stand inside a string, and no nested
-// object but poll has one of these.
-func SettingsOf(args json.RawMessage) (Settings, error) {
-	s := Settings{
-		Suspend:       bytes.Contains(args, []byte(`"suspend":true`)),
-		PreventForget: bytes.Contains(args, []byte(`"prevent_forget":true`)),
-		MaxInterval:   DefaultMaxInterval,
-	}
-	for _, d := range []struct {
-		key string
-		to  *time.Duration
-	}{{`"interval":"`, &s.Interval}, {`"max_interval":"`, &s.MaxInterval}, {`"give_up_after":"`, &s.GiveUpAfter}} {
-		i := bytes.Index(args, []byte(d.key))
-		if i < 0 {
-			continue
-		}
-		text := args[i+len(d.key):]
-		end := bytes.IndexByte(text, '"')
-		if end < 0 {
-			return Settings{}, fmt.Errorf("arguments %.40q end in the middle", args)
-		}
-		v, err := time.ParseDuration(string(text[:end]))
-		if err != nil {
-			return Settings{}, err
-		}
-		*d.to = v
-	}
-	return s, nil
+// FullIdentity is what makes the thing the same whatever its address.
+func (d *Desired) FullIdentity() Identity {
+	return Identity{Type: d.Address.Type(), Account: d.Account, Vendor: d.Identity}
 }
 
 // Move is a moved block: what stood at From stands at To now.

@@ -56,16 +56,16 @@ func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address)
 			return nil, err
 		}
 	}
-	byIdentity := make(map[string]int32)
+	byIdentity := make(map[Identity]int32)
 	if len(others) > 0 {
 		for i := range desired {
 			if !found[i] {
-				byIdentity[identityKey(desired[i].Address.typ, desired[i].Account, desired[i].Identity)] = int32(i)
+				byIdentity[desired[i].FullIdentity()] = int32(i)
 			}
 		}
 	}
 	for _, item := range others {
-		i, ok := byIdentity[identityKey(item.Address.typ, item.Account, item.Identity)]
+		i, ok := byIdentity[item.FullIdentity()]
 		if !ok {
 			if !keep(item.Address) {
 				changes = append(changes, Change{Action: Forget, Address: item.Address, Item: item})
@@ -126,13 +126,6 @@ func compare(d *Desired, item *Item) (Change, error) {
 
 func sameIdentity(d *Desired, item *Item) bool {
 	return d.Identity == item.Identity && d.Account == item.Account && d.Address.typ == item.Address.typ
-}
-
-func identityKey(typ, account, identity string) string {
-	b := make([]byte, 0, len(typ)+len(account)+len(identity)+2)
-	b = append(append(b, typ...), 0)
-	b = append(append(b, account...), 0)
-	return string(append(b, identity...))
 }
 
 // AddressField is the difference of a move, for the history.

@@ -41,14 +41,10 @@ func evidenceOf(t *Type, item *Item, tally Tally, now time.Time) (Evidence, erro
 	if err != nil {
 		return Evidence{}, fmt.Errorf("recorded arguments: %w", err)
 	}
-	settings, err := SettingsOf(item.Args)
-	if err != nil {
-		return Evidence{}, fmt.Errorf("recorded arguments: %w", err)
-	}
 	e := Evidence{
 		Args: args, NotFound: item.NotFound, Tally: tally, Pulls: item.Pulls,
 		TrackedAt: item.TrackedAt, FirstReadAt: item.FirstReadAt, Now: now,
-		GaveUp: settings.GiveUpAfter > 0 && !now.Before(item.TrackedAt.Add(settings.GiveUpAfter)),
+		GaveUp: item.GaveUp(now),
 	}
 	if len(item.Seen) > 0 {
 		if e.Seen, err = value.Decode(item.Seen, t.shape().seenType); err != nil {

@@ -15,6 +15,8 @@ type Item struct {
 	Identity string
 	// Args is the canonical JSON of the declared arguments, as in Desired.
 	Args json.RawMessage
+	// Settings are the meta-arguments among Args, decoded.
+	Settings Settings
 	// Seen is the canonical JSON of the last observation's attributes, empty
 	// before the first good read. Polled types only.
 	Seen json.RawMessage
@@ -44,6 +46,32 @@ type Item struct {
 	Pulls        PullTally // policy items
 	Expectations []Expectation
 	ForgottenAt  time.Time // zero while tracked
+}
+
+// FullIdentity is what makes the item the same whatever its address.
+func (i *Item) FullIdentity() Identity {
+	return Identity{Type: i.Address.Type(), Account: i.Account, Vendor: i.Identity}
+}
+
+// Declare takes over from d what a declaration says of an item: where it
+// stands, its arguments and where they are written.
+func (i *Item) Declare(d *Desired) {
+	i.Address, i.Args, i.Settings, i.Origin = d.Address, d.Args, d.Settings, d.Origin
+}
+
+// GiveUpAt is when the item settles with what has arrived; zero for one that is
+// waited for without end.
+func (i *Item) GiveUpAt() time.Time {
+	if i.Settings.GiveUpAfter <= 0 {
+		return time.Time{}
+	}
+	return i.TrackedAt.Add(i.Settings.GiveUpAfter)
+}
+
+// GaveUp reports whether give_up_after has passed since tracking.
+func (i *Item) GaveUp(now time.Time) bool {
+	at := i.GiveUpAt()
+	return !at.IsZero() && !now.Before(at)
 }
 
 // ExpectationState is how an expectation stands.

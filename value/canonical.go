@@ -3,6 +3,7 @@ package value
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 )
 
 // member is one attribute of a canonical JSON object, its value as it is written.
@@ -48,6 +49,51 @@ func members(list []member, object json.RawMessage) (_ []member, ok bool) {
 		at = end
 	}
 	return list, true
+}
+
+// EachMember shows the members of a JSON object to visit, in the order of the
+// text, without decoding them: the name without its quotes, the value as it is
+// written. Both are parts of object and must not be kept. An empty text and null
+// have no members. It ends at the first error of visit.
+func EachMember(object json.RawMessage, visit func(name, value []byte) error) error {
+	if len(object) == 0 || string(object) == "null" {
+		return nil
+	}
+	if object[0] != '{' || object[len(object)-1] != '}' {
+		return fmt.Errorf("%.40q is no JSON object", object)
+	}
+	bad := func() error {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, object); err != nil {
+			return err
+		}
+		if compact.Len() == len(object) {
+			return fmt.Errorf("%.40q is no plain JSON object", object)
+		}
+		return EachMember(compact.Bytes(), visit)
+	}
+	last := len(object) - 1
+	for at := 1; at < last; {
+		if at > 1 {
+			if object[at] != ',' {
+				return bad()
+			}
+			at++
+		}
+		key := stringEnd(object, at)
+		if key < 0 || key >= last || object[key] != ':' {
+			return bad()
+		}
+		end := valueEnd(object[:last], key+1)
+		if end < 0 {
+			return bad()
+		}
+		if err := visit(object[at+1:key-1], object[key+1:end]); err != nil {
+			return err
+		}
+		at = end
+	}
+	return nil
 }
 
 // stringEnd is where a JSON string that begins at at has ended; -1 when none does.

@@ -198,6 +198,9 @@ func declaredItem(v *view, s *stmt) (*plan.Item, error) {
 	if i.Address, err = v.address(s.int(1), s.key(2)); err != nil {
 		return nil, err
 	}
+	if i.Settings, err = plan.DecodeSettings(i.Args); err != nil {
+		return nil, fmt.Errorf("state %s: recorded arguments of %s: %w", v.path, i.Address, err)
+	}
 	if _, i.Account, err = v.scope(s.int(3)); err != nil {
 		return nil, err
 	}

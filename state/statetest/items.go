@@ -12,7 +12,9 @@ import (
 func whole(id int64) state.ItemWrite {
 	return state.ItemWrite{Item: plan.Item{
 		ID: id, Address: address(fax, "invoice", "INV \"1\" ${x}\n\x00é"), Account: "globfax.eu", Identity: "rcpt-1",
-		Args: []byte(`{"rcpt_ref":"rcpt-1"}`), Seen: []byte(`{"status":"sending"}`), NotFound: true,
+		Args:     []byte(`{"give_up_after":"72h","labels":{"suspend":"x"},"poll":{"interval":"1m","max_interval":"2m"},"prevent_forget":true,"rcpt_ref":"rcpt-1","suspend":true}`),
+		Settings: plan.Settings{Interval: time.Minute, MaxInterval: 2 * time.Minute, GiveUpAfter: 72 * time.Hour, Suspend: true, PreventForget: true},
+		Seen:     []byte(`{"status":"sending"}`), NotFound: true,
 		Values: []byte(`{"outcome":"failed","settled":true}`), Outcome: plan.Failed, Settled: true,
 		Origin: plan.Origin{File: "faxes.wb.hcl", Line: 12}, Revision: "abc+def",
 		TrackedAt: at(1), FirstReadAt: at(2), ReadAt: at(3), ObservedAt: at(4), Due: at(5), Failures: 6, Unchanged: 7,
@@ -33,7 +35,8 @@ func testItems(t *testing.T, d Driver) {
 		b.reopen()
 		same(t, "item", b.at(w.Address), &w.Item)
 
-		bare := state.ItemWrite{Item: plan.Item{ID: w.ID, Address: w.Address, Account: "other", Identity: "rcpt-2", Outcome: plan.Unknown}}
+		bare := state.ItemWrite{Item: plan.Item{ID: w.ID, Address: w.Address, Account: "other", Identity: "rcpt-2", Outcome: plan.Unknown,
+			Settings: plan.Settings{MaxInterval: plan.DefaultMaxInterval}}}
 		b.track(bare)
 		b.reopen()
 		same(t, "item with all of it taken away", b.at(w.Address), &bare.Item)
@@ -188,7 +191,7 @@ func testItemFilters(t *testing.T, d Driver) {
 	full := b.at(ordered[1])
 	declared := all(t, b.Items(t.Context(), state.ItemFilter{Type: fax, Name: "b", Declared: true}))[0]
 	promised := func(i *plan.Item) plan.Item {
-		return plan.Item{ID: i.ID, Address: i.Address, Account: i.Account, Identity: i.Identity, Args: i.Args, Origin: i.Origin, Revision: i.Revision,
+		return plan.Item{ID: i.ID, Address: i.Address, Account: i.Account, Identity: i.Identity, Args: i.Args, Settings: i.Settings, Origin: i.Origin, Revision: i.Revision,
 			TrackedAt: i.TrackedAt, ForgottenAt: i.ForgottenAt, Outcome: i.Outcome, Settled: i.Settled}
 	}
 	same(t, "declared leaves out no more than it says", promised(declared), promised(full))

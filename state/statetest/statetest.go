@@ -162,7 +162,7 @@ func address(typ, name string, key any) plan.Address {
 func (b *bench) item(a plan.Address, identity string) state.ItemWrite {
 	return state.ItemWrite{Item: plan.Item{
 		ID: b.NewItemID(), Address: a, Account: "acme", Identity: identity, Args: []byte(`{"a":1}`), Values: []byte(`{"outcome":"pending"}`),
-		Outcome: plan.Pending, Revision: "r1", TrackedAt: at(0), Origin: plan.Origin{File: "main.wb.hcl", Line: 3},
+		Settings: plan.Settings{MaxInterval: plan.DefaultMaxInterval}, Outcome: plan.Pending, Revision: "r1", TrackedAt: at(0), Origin: plan.Origin{File: "main.wb.hcl", Line: 3},
 	}}
 }
 
