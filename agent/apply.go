@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/failpoint"
+	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/value"
@@ -52,25 +53,26 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 		}
 	} else {
 		p.ev = newEvaluation(p.config, p.catalog, store)
-		for {
-			wave, more := p.ev.next(ctx)
-			if diags = diags.Extend(more); more.HasErrors() {
-				return p.result, diags, nil
-			}
-			// After the last wave once more: what no block declares is forgotten then.
+		carryOut := func(*hclspec.Wave) error {
 			changes, err := p.ev.diff(ctx, nil)
 			if err != nil {
-				return p.result, diags, fmt.Errorf("compare with the state: %w", err)
+				return fmt.Errorf("compare with the state: %w", err)
 			}
-			if more := p.ev.forgets(changes); more.HasErrors() {
-				return p.result, diags.Extend(more), nil
+			if refused := p.ev.forgets(changes); refused.HasErrors() {
+				return refused
 			}
-			if err := p.carryOutWave(ctx, c, changes); err != nil {
-				return p.result, diags, err
-			}
-			if wave == nil {
-				break
-			}
+			return p.carryOutWave(ctx, c, changes)
+		}
+		more, err := p.ev.all(ctx, carryOut)
+		diags = diags.Extend(more)
+		if err == nil && !diags.HasErrors() {
+			err = carryOut(nil) // what no block declares is forgotten after the last
+		}
+		if refused, ok := errors.AsType[hcl.Diagnostics](err); ok {
+			diags, err = diags.Extend(refused), nil
+		}
+		if err != nil || diags.HasErrors() {
+			return p.result, diags, err
 		}
 	}
 	more, err := p.finishApply(ctx, c)
@@ -249,10 +251,7 @@ func drains(c catalog, item *plan.Item) bool {
 
 // finishApply evaluates and records outputs and checks, and gathers what stands.
 func (p *pass) finishApply(ctx context.Context, c *recorder) (hcl.Diagnostics, error) {
-	// One more call after the last wave: what was seen before is seen anew.
-	if _, diags := p.ev.next(ctx); diags.HasErrors() {
-		return diags, nil
-	}
+	p.ev.hcl.Renew()
 	clear(p.ev.seen.overlay) // what was found is recorded by now, or is not to be
 	diags, err := p.assess(ctx)
 	p.result.Plan.Drift = mergeDrift(p.result.Plan.Drift)

@@ -41,13 +41,21 @@ func newEvaluation(config *hclspec.Config, c catalog, reader state.Reader) *eval
 	}
 }
 
-// next evaluates the next wave; nil at the end.
-func (e *evaluation) next(ctx context.Context) (*hclspec.Wave, hcl.Diagnostics) {
-	wave, diags := e.hcl.Next(ctx)
-	if wave == nil {
-		e.done = true
-		return nil, diags
-	}
+// all evaluates wave after wave and shows each to visit, as hclspec's All does.
+func (e *evaluation) all(ctx context.Context, visit func(*hclspec.Wave) error) (hcl.Diagnostics, error) {
+	diags, err := e.hcl.All(ctx, func(wave *hclspec.Wave) error {
+		e.take(wave)
+		if visit == nil {
+			return nil
+		}
+		return visit(wave)
+	})
+	e.done = err == nil && !diags.HasErrors()
+	return diags, err
+}
+
+// take keeps what a wave declares.
+func (e *evaluation) take(wave *hclspec.Wave) {
 	deferred := make(map[string]bool, len(wave.Deferred))
 	for _, block := range wave.Deferred {
 		deferred[block] = true
@@ -73,7 +81,6 @@ func (e *evaluation) next(ctx context.Context) (*hclspec.Wave, hcl.Diagnostics) 
 	} else {
 		e.desired = append(e.desired, wave.Desired...)
 	}
-	return wave, diags
 }
 
 // many is from how many instances on it pays to give memory back at once.

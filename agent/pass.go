@@ -22,46 +22,33 @@ import (
 // says what would change. It changes nothing anywhere and makes no destructive
 // read. reader is nil where there is no state yet.
 func (r *Runner) Plan(ctx context.Context, config *hclspec.Config, reader state.Reader, opts PassOptions) (*Result, hcl.Diagnostics, error) {
-	p, diags, err := r.newPass(config, reader, opts)
+	p, diags, err := r.newPass(ctx, config, reader, opts)
 	if p == nil || diags.HasErrors() || err != nil {
 		return nil, diags, err
 	}
-	for {
-		wave, more := p.ev.next(ctx)
-		diags = diags.Extend(more)
-		if wave == nil || more.HasErrors() {
-			break
-		}
-		if err := p.look(ctx, wave); err != nil {
-			return nil, diags, err
-		}
+	more, err := p.ev.all(ctx, func(wave *hclspec.Wave) error { return p.look(ctx, wave) })
+	if diags = diags.Extend(more); err != nil || diags.HasErrors() {
+		return nil, diags, err
 	}
-	if diags.HasErrors() {
-		return nil, diags, nil
-	}
-	more, err := p.conclude(ctx)
+	more, err = p.conclude(ctx)
 	return p.result, diags.Extend(more), err
 }
 
 // Apply is one pass for real. It evaluates and diffs, asks approve, then wave by
 // wave declares, reads, pulls and derives, and records outputs and checks at the end.
 func (r *Runner) Apply(ctx context.Context, config *hclspec.Config, store state.Store, opts PassOptions, approve func(*Result) (bool, error)) (*Result, hcl.Diagnostics, error) {
-	p, diags, err := r.newPass(config, store, opts)
+	p, diags, err := r.newPass(ctx, config, store, opts)
 	if p == nil || diags.HasErrors() || err != nil {
 		return nil, diags, err
 	}
-	for {
-		wave, more := p.ev.next(ctx)
-		diags = diags.Extend(more)
-		if wave == nil || more.HasErrors() {
-			break
-		}
+	more, err := p.ev.all(ctx, func(wave *hclspec.Wave) error {
 		if p.waves++; p.waves > 1 {
 			p.result.Dependents = append(p.result.Dependents, wave.Blocks...)
 		}
-	}
-	if diags.HasErrors() {
-		return nil, diags, nil
+		return nil
+	})
+	if diags = diags.Extend(more); err != nil || diags.HasErrors() {
+		return nil, diags, err
 	}
 	if err := p.known(ctx, p.opts.Reread); err != nil {
 		return nil, diags, err
@@ -69,7 +56,7 @@ func (r *Runner) Apply(ctx context.Context, config *hclspec.Config, store state.
 	if err := p.survey(ctx); err != nil {
 		return nil, diags, err
 	}
-	more, err := p.conclude(ctx)
+	more, err = p.conclude(ctx)
 	diags = diags.Extend(more)
 	if err != nil || diags.HasErrors() {
 		return p.result, diags, err
@@ -100,12 +87,10 @@ type pass struct {
 	warnings map[string]*Warning
 }
 
-func (r *Runner) newPass(config *hclspec.Config, reader state.Reader, opts PassOptions) (*pass, hcl.Diagnostics, error) {
+func (r *Runner) newPass(ctx context.Context, config *hclspec.Config, reader state.Reader, opts PassOptions) (*pass, hcl.Diagnostics, error) {
 	declared, diags := config.Accounts()
 	if diags.HasErrors() {
-		// Go on evaluating, so that one run shows every mistake.
-		_, more := allWaves(config)
-		return nil, diags.Extend(more), nil
+		return nil, config.Mistakes(ctx, diags), nil
 	}
 	c := newCatalog(r.Vendors)
 	accounts, err := r.connect(c, declared)
@@ -117,19 +102,6 @@ func (r *Runner) newPass(config *hclspec.Config, reader state.Reader, opts PassO
 		ev: newEvaluation(config, c, reader), result: &Result{},
 		read: make(map[plan.Identity]bool), refusals: make(map[string]bool), warnings: make(map[string]*Warning),
 	}, diags, nil
-}
-
-// allWaves evaluates everything with nothing seen, for its mistakes.
-func allWaves(config *hclspec.Config) (n int, diags hcl.Diagnostics) {
-	ev := config.NewEvaluation(nil)
-	for {
-		wave, more := ev.Next(context.Background())
-		diags = diags.Extend(more)
-		if wave == nil || more.HasErrors() {
-			return n, diags
-		}
-		n++
-	}
 }
 
 // look reads what a wave declares and the state tracks, without recording: the

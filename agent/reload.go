@@ -168,8 +168,7 @@ func (a *Agent) take(ctx context.Context, config *hclspec.Config, diags hcl.Diag
 		diags = diags.Extend(more)
 	}
 	if diags.HasErrors() {
-		_, more := allWaves(config)
-		return a.notTaken(config, diags.Extend(more))
+		return a.notTaken(config, config.Mistakes(ctx, diags))
 	}
 	if limit == nil {
 		limit = &settings.MaxUntrack
@@ -222,15 +221,7 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 // what would forget too much.
 func (a *Agent) consider(ctx context.Context, config *hclspec.Config, limit hclspec.Untrack) (*evaluation, []plan.Change, error) {
 	ev := newEvaluation(config, a.rec.catalog, a.store)
-	var diags hcl.Diagnostics
-	for {
-		wave, more := ev.next(ctx)
-		diags = diags.Extend(more)
-		if wave == nil || more.HasErrors() {
-			break
-		}
-	}
-	if diags.HasErrors() {
+	if diags, _ := ev.all(ctx, nil); diags.HasErrors() {
 		return nil, nil, a.notTaken(config, diags)
 	}
 	changes, err := ev.diff(ctx, nil)

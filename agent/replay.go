@@ -301,17 +301,11 @@ func (p *replay) evaluate(ctx context.Context) {
 	}
 	p.evalOf = true
 	ev := newEvaluation(p.config, p.catalog, p.store)
-	for {
-		wave, diags := ev.next(ctx)
-		if diags.HasErrors() {
-			p.log.Debug("expectations are not judged: the configuration cannot be evaluated", "error", diags)
-			return
-		}
-		if wave == nil {
-			p.eval = ev.hcl
-			return
-		}
+	if diags, _ := ev.all(ctx, nil); diags.HasErrors() {
+		p.log.Debug("expectations are not judged: the configuration cannot be evaluated", "error", diags)
+		return
 	}
+	p.eval = ev.hcl
 }
 
 // observed replays a raw of a poll that was asked for by its id.

@@ -148,16 +148,9 @@ func (s *localSandbox) overrides() map[string]map[string]cty.Value {
 // declare lets everything that a configuration declares come into being, as if
 // it had been sent just now. What exists already goes on as it is.
 func (s *localSandbox) declare(ctx context.Context, cfg *hclspec.Config) error {
-	evaluation := cfg.NewEvaluation(nil)
-	for {
-		wave, diags := evaluation.Next(ctx)
-		if wave == nil || diags.HasErrors() {
-			return nil // the pass itself shows the diagnostics
-		}
-		if err := s.declareAll(wave.Desired); err != nil {
-			return err
-		}
-	}
+	// Mistakes are left to the pass itself, which shows them.
+	_, err := cfg.NewEvaluation(nil).All(ctx, func(wave *hclspec.Wave) error { return s.declareAll(wave.Desired) })
+	return err
 }
 
 func (s *localSandbox) declareAll(desired []plan.Desired) error {

@@ -63,7 +63,7 @@ func BenchmarkMillion(b *testing.B) {
 	for b.Loop() {
 		c := mustLoadOptions(b, testOptions(dir))
 		e := c.NewEvaluation(seenMap{})
-		wave, diags := e.Next(context.Background())
+		wave, diags := e.next(context.Background())
 		noErrors(b, c, diags)
 		if len(wave.Desired) != n {
 			b.Fatalf("%d instances", len(wave.Desired))

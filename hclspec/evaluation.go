@@ -16,14 +16,14 @@ import (
 // Evaluation walks the resource blocks once, in the order of their references.
 // Between two waves the caller reads the instances of the first, so that the
 // second is evaluated against what was seen. It serves outputs, checks and
-// expectations too. Methods may be called concurrently, except Next.
+// expectations too. Methods may be called concurrently, except All.
 type Evaluation struct {
 	c    *Config
 	seen Seen
 
 	mu         sync.Mutex
 	ctx        context.Context
-	next       int // the wave that comes next
+	coming     int // the wave that comes next
 	ended      bool
 	scope      *scope // of the present wave: what was seen of the waves before
 	judging    map[string]judging
@@ -59,9 +59,38 @@ func (e *Evaluation) turn() {
 	e.judging = map[string]judging{}
 }
 
-// Next evaluates the next wave; nil at the end. With mistakes in a block its
+// All evaluates wave after wave and shows each to visit before the next is
+// evaluated, so that visit may read what it declares: what comes later is
+// evaluated against what was seen by then. From the first mistake on nothing is
+// shown any more, and what is left is evaluated for its mistakes only, so that
+// one run tells them all. visit may be nil; its error ends the walk.
+func (e *Evaluation) All(ctx context.Context, visit func(*Wave) error) (hcl.Diagnostics, error) {
+	var diags hcl.Diagnostics
+	for {
+		wave, more := e.next(ctx)
+		diags = append(diags, more...)
+		if wave == nil {
+			return diags, nil
+		}
+		if visit == nil || diags.HasErrors() {
+			continue
+		}
+		if err := visit(wave); err != nil {
+			return diags, err
+		}
+	}
+}
+
+// Renew forgets what was seen, after All, for more was read since.
+func (e *Evaluation) Renew() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.turn()
+}
+
+// next evaluates the next wave; nil at the end. With mistakes in a block its
 // instances are missing from the wave, and nothing must be forgotten for it.
-func (e *Evaluation) Next(ctx context.Context) (*Wave, hcl.Diagnostics) {
+func (e *Evaluation) next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 	if err := ctx.Err(); err != nil {
 		return nil, hcl.Diagnostics{mistake("Interrupted", sentence(err.Error()), nil)}
 	}
@@ -69,7 +98,7 @@ func (e *Evaluation) Next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 	e.mu.Lock()
 	e.ctx = ctx
 	e.turn()
-	if e.next >= len(e.c.waves) {
+	if e.coming >= len(e.c.waves) {
 		e.ended = true
 		e.mu.Unlock()
 		if e.seen == nil {
@@ -77,8 +106,8 @@ func (e *Evaluation) Next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 		}
 		return nil, nil
 	}
-	blocks := e.c.waves[e.next]
-	e.next++
+	blocks := e.c.waves[e.coming]
+	e.coming++
 	e.mu.Unlock()
 
 	builders := make([]*builder, len(blocks))
@@ -104,7 +133,7 @@ func (e *Evaluation) Next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 		return nil, hcl.Diagnostics{mistake("Interrupted", sentence(err.Error()), nil)}
 	}
 	diags = append(diags, e.identities.add(e.c, instances)...)
-	if e.next >= len(e.c.waves) {
+	if e.coming >= len(e.c.waves) {
 		e.identities = nil // no more can come
 	}
 	wave.Desired = instances

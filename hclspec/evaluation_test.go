@@ -120,21 +120,21 @@ func TestWavesFollowWhatIsSeen(t *testing.T) {
 	c := mustLoad(t, hclFile(driven))
 	seen := seenMap{"globfax_recipient.first": {}}
 	e := c.NewEvaluation(seen)
-	first, diags := e.Next(context.Background())
+	first, diags := e.next(context.Background())
 	noErrors(t, c, diags)
 	equalStrings(t, "first wave", first.Blocks, []string{"globfax_recipient.first", "ucloud_usms_message.fourth"})
 
 	// What is seen between the waves counts in the second.
 	seen["globfax_recipient.first"][plan.StringKey("a")] = values(c, "globfax_recipient", map[string]cty.Value{"status": cty.StringVal("failed"), "failed_reason": cty.StringVal("BUSY")})
 	seen["globfax_recipient.first"][plan.StringKey("b")] = values(c, "globfax_recipient", map[string]cty.Value{"status": cty.StringVal("success")})
-	second, diags := e.Next(context.Background())
+	second, diags := e.next(context.Background())
 	noErrors(t, c, diags)
 	equalStrings(t, "second wave", second.Blocks, []string{"ucloud_usms_message.second", "ucloud_usms_message.third"})
 	equalStrings(t, "instances", addresses(second.Desired), []string{`ucloud_usms_message.second["a"]`, "ucloud_usms_message.third"})
 	if second.Desired[1].Identity != "BUSY" {
 		t.Errorf("identity %q", second.Desired[1].Identity)
 	}
-	if end, diags := e.Next(context.Background()); end != nil || diags.HasErrors() {
+	if end, diags := e.next(context.Background()); end != nil || diags.HasErrors() {
 		t.Errorf("a third wave: %v %v", end, diags)
 	}
 }
@@ -184,7 +184,7 @@ resource "globfax_recipient" "a" {
   rcpt_ref = each.key
 }
 `))
-	wave, diags := c.NewEvaluation(nil).Next(context.Background())
+	wave, diags := c.NewEvaluation(nil).next(context.Background())
 	if len(diags) != 1 || !strings.Contains(diags[0].Detail, `globfax_recipient.a["bad ref 0"] and 999 more instances`) {
 		t.Errorf("diagnostics:\n%s", printed(c, diags))
 	}

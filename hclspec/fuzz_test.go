@@ -52,7 +52,7 @@ func FuzzLoad(f *testing.F) {
 			diags = append(diags, more...)
 			e := c.NewEvaluation(nil)
 			for {
-				wave, more := e.Next(context.Background())
+				wave, more := e.next(context.Background())
 				diags = append(diags, more...)
 				if wave == nil {
 					break

@@ -100,7 +100,7 @@ func judgeAll(opts Options, seen Seen) (*Config, hcl.Diagnostics) {
 	e := c.NewEvaluation(seen)
 	ctx := context.Background()
 	for {
-		wave, waveDiags := e.Next(ctx)
+		wave, waveDiags := e.next(ctx)
 		diags = append(diags, waveDiags...)
 		if wave == nil {
 			break
@@ -116,7 +116,7 @@ func waves(t testing.TB, c *Config, e *Evaluation) []*Wave {
 	t.Helper()
 	var list []*Wave
 	for {
-		wave, diags := e.Next(context.Background())
+		wave, diags := e.next(context.Background())
 		noErrors(t, c, diags)
 		if wave == nil {
 			return list

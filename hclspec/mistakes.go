@@ -18,13 +18,8 @@ func (c *Config) Mistakes(ctx context.Context, found hcl.Diagnostics) hcl.Diagno
 	_, accounts := c.Accounts()
 	more = append(more, accounts...)
 	evaluation := c.NewEvaluation(nil)
-	for {
-		wave, diags := evaluation.Next(ctx)
-		more = append(more, diags...)
-		if wave == nil {
-			break
-		}
-	}
+	waves, _ := evaluation.All(ctx, nil)
+	more = append(more, waves...)
 	if !found.HasErrors() && !more.HasErrors() {
 		_, outputs := evaluation.Outputs(ctx)
 		_, checks := evaluation.Checks(ctx)

@@ -29,7 +29,7 @@ func outcomeOf(t *testing.T, files map[string]string) (o streamOutcome, streamed
 	noErrors(t, c, diags)
 	e := c.NewEvaluation(seenMap{})
 	for {
-		wave, diags := e.Next(context.Background())
+		wave, diags := e.next(context.Background())
 		for _, d := range diags {
 			if d.Severity == hcl.DiagError {
 				o.Mistakes = append(o.Mistakes, d.Summary+": "+d.Detail)

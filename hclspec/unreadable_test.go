@@ -87,7 +87,7 @@ func TestUnreadableFiles(t *testing.T) {
 				diags = append(diags, config.Mistakes(t.Context(), diags)...)
 				e := config.NewEvaluation(nil)
 				for {
-					wave, more := e.Next(t.Context())
+					wave, more := e.next(t.Context())
 					if diags = append(diags, more...); wave == nil {
 						break
 					}
@@ -135,7 +135,7 @@ func TestWideCSV(t *testing.T) {
 	e := config.NewEvaluation(nil)
 	n := 0
 	for {
-		wave, diags := e.Next(t.Context())
+		wave, diags := e.next(t.Context())
 		if diags.HasErrors() {
 			t.Fatal(diags)
 		}

@@ -134,7 +134,7 @@ resource "globfax_recipient" "a" {
 }
 `))
 	e := c.NewEvaluation(seenMap{})
-	wave, diags := e.Next(t.Context())
+	wave, diags := e.next(t.Context())
 	noErrors(t, c, diags)
 	if wave.Desired[0].Identity != "ref" {
 		t.Errorf("identity %q", wave.Desired[0].Identity)
