@@ -326,8 +326,13 @@ func (e *Evaluation) Checks(ctx context.Context) ([]plan.Check, hcl.Diagnostics)
 					result.State = plan.CheckFail
 				}
 				result.Messages = append(result.Messages, redactText(outcome.message, e.c.read.secretTexts()))
+				result.Failures = append(result.Failures, &hcl.Diagnostic{
+					Severity: hcl.DiagWarning, Summary: "Check block assertion failed", Detail: outcome.message,
+					Subject: r.condition.Range().Ptr(), Expression: r.condition, EvalContext: evalCtx,
+				})
 			}
 		}
+		result.Failures = e.c.clean(result.Failures)
 		checks = append(checks, result)
 	}
 	return checks, e.c.clean(diags)

@@ -288,9 +288,12 @@ variable "secret" {
 resource "globfax_recipient" "i" {
   rcpt_ref = "a"
 }
+locals {
+  one = 1
+}
 check "fails" {
   assert {
-    condition     = 1 > 2
+    condition     = local.one > 2
     error_message = "one is not above two, ${var.secret}"
   }
   assert {
@@ -335,6 +338,22 @@ check "settled" {
 	var got []string
 	for _, k := range checks {
 		got = append(got, k.Name+" "+string(k.State)+" "+strings.Join(k.Messages, "|"))
+		if len(k.Failures) != len(k.Messages) {
+			t.Errorf("check %s: %d messages, %d of them with a place", k.Name, len(k.Messages), len(k.Failures))
+		}
+	}
+	const shown = `Warning: Check block assertion failed
+
+  on main.wb.hcl line 14, in check "fails":
+  14:     condition     = local.one > 2
+
+with local.one as 1.
+
+one is not above two, (sensitive value)
+
+`
+	if text := printed(c, checks[0].Failures); text != shown {
+		t.Errorf("a failed check is shown as:\n%s", text)
 	}
 	equalStrings(t, "checks", got, []string{
 		"fails fail one is not above two, (sensitive value)", "passes pass ", "pending unknown ", "settled pass ",

@@ -37,8 +37,10 @@ var NoKey = Key{}
 // IntKey is the key of one instance of a resource with count.
 func IntKey(n int) Key { return Key{kind: keyInt, num: n} }
 
-// StringKey is the key of one instance of a resource with for_each.
-func StringKey(s string) Key { return Key{kind: keyString, text: s} }
+// StringKey is the key of one instance of a resource with for_each. It is
+// normalised as the keys of HCL's own values are (NFC): a text that somebody
+// types, whose accents may be characters of their own, names the same instance.
+func StringKey(s string) Key { return Key{kind: keyString, text: cty.NormalizeString(s)} }
 
 // IsNone reports whether the key is that of a resource without instances.
 func (k Key) IsNone() bool { return k.kind == keyNone }

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -75,4 +76,7 @@ type Check struct {
 	Name     string
 	State    CheckState
 	Messages []string // of the assertions that failed
+	// Failures tell the same as Messages with their places, as warnings, for
+	// whoever shows a pass. They are not stored.
+	Failures hcl.Diagnostics
 }

@@ -12,6 +12,21 @@ import (
 	"pgregory.net/rapid"
 )
 
+// A text whose accents are characters of their own names what HCL, which
+// normalises its values, made of it.
+func TestKeysAreNormalised(t *testing.T) {
+	want := NewAddress("globfax_recipient", "i", StringKey("caf\u00e9"))
+	for _, text := range []string{"globfax_recipient.i[\"cafe\u0301\"]", "globfax_recipient.i[\"caf\u00e9\"]", `globfax_recipient.i["cafe\u0301"]`} {
+		got, err := ParseAddress(text)
+		if err != nil || got != want {
+			t.Errorf("%q is %v (%v), want %v", text, got, err, want)
+		}
+	}
+	if StringKey("cafe\u0301") != want.Key() {
+		t.Error("the keys differ")
+	}
+}
+
 func TestAddress(t *testing.T) {
 	for text, want := range map[string]Address{
 		"globfax_recipient.a":             NewAddress("globfax_recipient", "a", NoKey),
