@@ -73,7 +73,7 @@ type removal struct {
 
 // decodeFile takes the blocks of one file in. Blocks whose headers are
 // mistaken are left out, the others are kept.
-func (c *Config) decodeFile(file *hcl.File) hcl.Diagnostics {
+func (c *Root) decodeFile(file *hcl.File) hcl.Diagnostics {
 	content, diags := file.Body.Content(rootBlocks)
 	for _, block := range content.Blocks {
 		switch block.Type {
@@ -81,27 +81,36 @@ func (c *Config) decodeFile(file *hcl.File) hcl.Diagnostics {
 			diags = append(diags, c.decodeWaybill(block)...)
 		case "agent":
 			diags = append(diags, c.decodeAgent(block)...)
-		case "variable":
-			diags = append(diags, c.decodeVariable(block)...)
-		case "locals":
-			diags = append(diags, c.decodeLocals(block)...)
 		case "provider":
 			diags = append(diags, c.decodeProvider(block)...)
-		case "resource":
-			diags = append(diags, c.decodeResource(block)...)
-		case "output":
-			diags = append(diags, c.decodeOutput(block)...)
-		case "check":
-			diags = append(diags, c.decodeCheck(block)...)
-		case "moved":
-			diags = append(diags, c.decodeMoved(block)...)
-		case "removed":
-			diags = append(diags, c.decodeRemoved(block)...)
 		case "notify":
 			diags = append(diags, notInThisVersion("notify blocks", block.DefRange))
+		default:
+			diags = append(diags, c.module.decode(block)...)
 		}
 	}
 	return diags
+}
+
+// decode takes in a block of those that a module may have.
+func (m *Module) decode(block *hcl.Block) hcl.Diagnostics {
+	switch block.Type {
+	case "variable":
+		return m.decodeVariable(block)
+	case "locals":
+		return m.decodeLocals(block)
+	case "resource":
+		return m.decodeResource(block)
+	case "output":
+		return m.decodeOutput(block)
+	case "check":
+		return m.decodeCheck(block)
+	case "moved":
+		return m.decodeMoved(block)
+	case "removed":
+		return m.decodeRemoved(block)
+	}
+	return nil
 }
 
 func notInThisVersion(what string, at hcl.Range) *hcl.Diagnostic {
@@ -121,20 +130,20 @@ func duplicate(summary, detail string, at, first hcl.Range) *hcl.Diagnostic {
 	return mistake(summary, fmt.Sprintf(detail, first), at.Ptr())
 }
 
-func (c *Config) decodeLocals(block *hcl.Block) hcl.Diagnostics {
+func (m *Module) decodeLocals(block *hcl.Block) hcl.Diagnostics {
 	attrs, diags := block.Body.JustAttributes()
 	for _, attr := range attributesInOrder(attrs) {
 		if d := checkName("local value", attr.Name, attr.NameRange); d != nil {
 			diags = append(diags, d...)
 			continue
 		}
-		if other, ok := c.locals[attr.Name]; ok {
+		if other, ok := m.locals[attr.Name]; ok {
 			diags = append(diags, duplicate("Duplicate local value definition",
 				"A local value named \""+attr.Name+"\" was already defined at %s. Local value names must be unique.", attr.NameRange, other.attr.NameRange))
 			continue
 		}
 		l := &local{name: attr.Name, attr: attr, refs: newReferences()}
-		c.locals[attr.Name] = l
+		m.locals[attr.Name] = l
 	}
 	return diags
 }
@@ -143,20 +152,20 @@ var outputSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{
 	{Name: "value", Required: true}, {Name: "description"}, {Name: "sensitive"},
 }}
 
-func (c *Config) decodeOutput(block *hcl.Block) hcl.Diagnostics {
+func (m *Module) decodeOutput(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	diags := checkName("output", name, block.LabelRanges[0])
 	content, contentDiags := block.Body.Content(outputSchema)
 	diags = append(diags, contentDiags...)
-	if other, ok := c.outputs[name]; ok {
+	if other, ok := m.outputs[name]; ok {
 		return append(diags, duplicate("Duplicate output definition",
 			"An output named \""+name+"\" was already defined at %s. Output names must be unique.", block.DefRange, other.declared))
 	}
 	o := &output{name: name, declared: block.DefRange, refs: newReferences(), value: content.Attributes["value"]}
-	diags = append(diags, c.constant(content.Attributes["description"], &o.description)...)
-	diags = append(diags, c.constant(content.Attributes["sensitive"], &o.sensitive)...)
+	diags = append(diags, constant(content.Attributes["description"], &o.description)...)
+	diags = append(diags, constant(content.Attributes["sensitive"], &o.sensitive)...)
 	if o.value != nil {
-		c.outputs[name] = o
+		m.outputs[name] = o
 	}
 	return diags
 }
@@ -180,12 +189,12 @@ func decodeRule(block *hcl.Block) (rule, hcl.Diagnostics) {
 	return r, diags
 }
 
-func (c *Config) decodeCheck(block *hcl.Block) hcl.Diagnostics {
+func (m *Module) decodeCheck(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	diags := checkName("check block", name, block.LabelRanges[0])
 	content, contentDiags := block.Body.Content(checkSchema)
 	diags = append(diags, contentDiags...)
-	if other, ok := c.checks[name]; ok {
+	if other, ok := m.checks[name]; ok {
 		return append(diags, duplicate("Duplicate check block",
 			"A check block named \""+name+"\" was already declared at %s. Names of check blocks must be unique.", block.DefRange, other.declared))
 	}
@@ -200,7 +209,7 @@ func (c *Config) decodeCheck(block *hcl.Block) hcl.Diagnostics {
 	if len(content.Blocks) == 0 {
 		diags = append(diags, mistake("Zero assert blocks", "Check blocks must have at least one assert block.", block.DefRange.Ptr()))
 	}
-	c.checks[name] = k
+	m.checks[name] = k
 	return diags
 }
 

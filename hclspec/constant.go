@@ -45,7 +45,7 @@ func (o *onceValue) letGo() {
 
 // constant evaluates an argument that may not refer to anything into a string
 // or bool. An absent argument leaves the target alone.
-func (c *Config) constant(attr *hcl.Attribute, to any) hcl.Diagnostics {
+func constant(attr *hcl.Attribute, to any) hcl.Diagnostics {
 	if attr == nil {
 		return nil
 	}

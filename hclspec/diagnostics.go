@@ -52,7 +52,7 @@ func listWords(names []string) string {
 
 // clean makes diagnostics fit to be shown: nothing sensitive in them, and no
 // one thing told twice.
-func (c *Config) clean(diags hcl.Diagnostics) hcl.Diagnostics {
+func (c *Root) clean(diags hcl.Diagnostics) hcl.Diagnostics {
 	secrets := c.read.secretTexts()
 	type key struct{ summary, detail, at string }
 	told := map[key]bool{}

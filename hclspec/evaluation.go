@@ -18,7 +18,7 @@ import (
 // second is evaluated against what was seen. It serves outputs, checks and
 // expectations too. Methods may be called concurrently, except All.
 type Evaluation struct {
-	c    *Config
+	c    *Root
 	seen Seen
 
 	mu         sync.Mutex
@@ -47,7 +47,7 @@ type Wave struct {
 
 // NewEvaluation begins a pass. With seen nil whatever would be observed is
 // unknown, as for validate.
-func (c *Config) NewEvaluation(seen Seen) *Evaluation {
+func (c *Root) NewEvaluation(seen Seen) *Evaluation {
 	e := &Evaluation{c: c, seen: seen, ctx: context.Background(), expansions: map[string]*expansion{}, identities: newIdentities()}
 	e.turn()
 	return e
@@ -55,7 +55,7 @@ func (c *Config) NewEvaluation(seen Seen) *Evaluation {
 
 // turn forgets what was seen, since more has been read by now.
 func (e *Evaluation) turn() {
-	e.scope = newScope(e.c, e.resourceValue)
+	e.scope = newScope(e.c.module, e.resourceValue)
 	e.judging = map[string]judging{}
 }
 
@@ -144,7 +144,7 @@ func (e *Evaluation) next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 // tells their mistakes too.
 func (e *Evaluation) checkLocals() hcl.Diagnostics {
 	var diags hcl.Diagnostics
-	for _, name := range sortedKeys(e.c.locals) {
+	for _, name := range sortedKeys(e.c.module.locals) {
 		refs := newReferences()
 		refs.locals[name] = true
 		_, localDiags := e.scope.context(refs)
@@ -190,7 +190,7 @@ func (e *Evaluation) parallel(n int, work func(int)) {
 // for_each and count, a list with count, a map with for_each. Its instances
 // are those declared; what was not seen of them is unknown.
 func (e *Evaluation) resourceValue(block string) (cty.Value, hcl.Diagnostics) {
-	r := e.c.resources[block]
+	r := e.c.module.resources[block]
 	x := e.expansions[block]
 	if x == nil || x.deferred || x.failed {
 		return unknownResource(r), nil
@@ -254,96 +254,14 @@ func unknownResource(r *resource) cty.Value {
 }
 
 // Outputs are the values of the output blocks, in the order of their names.
-func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostics) {
-	s := e.present(ctx)
-	var diags hcl.Diagnostics
-	outputs := make([]plan.Output, 0, len(e.c.outputs))
-	for _, name := range sortedKeys(e.c.outputs) {
-		o := e.c.outputs[name]
-		out := plan.Output{Name: name, Description: o.description, Sensitive: o.sensitive}
-		evalCtx, ctxDiags := s.context(o.refs)
-		value, valueDiags := cty.DynamicVal, ctxDiags
-		if !ctxDiags.HasErrors() {
-			value, valueDiags = o.value.Expr.Value(evalCtx)
-		}
-		diags = append(diags, valueDiags...)
-		switch {
-		case valueDiags.HasErrors():
-			continue
-		case o.sensitive:
-			out.Value = cty.NilVal
-		case value.ContainsMarked():
-			diags = append(diags, mistake("Output refers to sensitive values",
-				"To reduce the risk of accidentally exporting sensitive data that was intended to be only internal, Waybill requires that any output containing sensitive data be explicitly marked as sensitive, to confirm your intent.\n\nIf you do intend to export this data, annotate the output value as sensitive by adding the following argument:\n    sensitive = true", o.declared.Ptr()))
-			continue
-		default:
-			out.Value = value
-		}
-		outputs = append(outputs, out)
-	}
-	return outputs, e.c.clean(diags)
-}
-
 // present is a scope over what is seen now, for what is evaluated once.
-func (e *Evaluation) present(ctx context.Context) *scope {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.ctx = ctx
-	if !e.ended {
-		e.turn()
-	}
-	return e.scope
-}
-
 // Checks are the results of the check blocks, in the order of their names.
-func (e *Evaluation) Checks(ctx context.Context) ([]plan.Check, hcl.Diagnostics) {
-	s := e.present(ctx)
-	var diags hcl.Diagnostics
-	checks := make([]plan.Check, 0, len(e.c.checks))
-	for _, name := range sortedKeys(e.c.checks) {
-		k := e.c.checks[name]
-		result := plan.Check{Name: name, State: plan.CheckPass}
-		evalCtx, ctxDiags := s.context(k.refs)
-		diags = append(diags, ctxDiags...)
-		if ctxDiags.HasErrors() {
-			result.State = plan.CheckError
-			checks = append(checks, result)
-			continue
-		}
-		for _, r := range k.asserts {
-			outcome := judgeRule(r, evalCtx)
-			diags = append(diags, outcome.diags...)
-			switch {
-			case outcome.erred:
-				result.State = plan.CheckError
-				result.Messages = append(result.Messages, cannotEvaluate("condition", e.c.clean(outcome.diags)))
-			case !outcome.known:
-				if result.State == plan.CheckPass {
-					result.State = plan.CheckUnknown
-				}
-			case !outcome.holds:
-				if result.State != plan.CheckError {
-					result.State = plan.CheckFail
-				}
-				result.Messages = append(result.Messages, redactText(outcome.message, e.c.read.secretTexts()))
-				result.Failures = append(result.Failures, &hcl.Diagnostic{
-					Severity: hcl.DiagWarning, Summary: "Check block assertion failed", Detail: outcome.message,
-					Subject: r.condition.Range().Ptr(), Expression: r.condition, EvalContext: evalCtx,
-				})
-			}
-		}
-		result.Failures = e.c.clean(result.Failures)
-		checks = append(checks, result)
-	}
-	return checks, e.c.clean(diags)
-}
-
 // Rest lets go of every value that no expectation needs, at the end of a pass:
 // with a million instances they are most of the memory. Afterwards only Judge
 // and HasExpect may be called.
 func (e *Evaluation) Rest() {
 	needed, each := newReferences(), map[string]bool{}
-	for block, r := range e.c.resources {
+	for block, r := range e.c.module.resources {
 		for name := range r.expectRefs.locals {
 			needed.locals[name] = true
 		}
@@ -352,7 +270,7 @@ func (e *Evaluation) Rest() {
 		}
 		each[block] = r.expectRefs.each
 	}
-	e.c.closure(needed)
+	e.c.module.closure(needed)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.turn()
@@ -368,7 +286,7 @@ func (e *Evaluation) Rest() {
 		}
 		e.expansions[block] = &rested
 	}
-	for name, l := range e.c.locals {
+	for name, l := range e.c.module.locals {
 		if !needed.locals[name] {
 			l.once.letGo()
 		}
@@ -376,10 +294,10 @@ func (e *Evaluation) Rest() {
 }
 
 // closure adds to references what the locals among them refer to.
-func (c *Config) closure(refs *references) {
+func (m *Module) closure(refs *references) {
 	queue := sortedKeys(refs.locals)
 	for len(queue) > 0 {
-		l := c.locals[queue[0]]
+		l := m.locals[queue[0]]
 		queue = queue[1:]
 		if l == nil {
 			continue

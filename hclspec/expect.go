@@ -46,7 +46,7 @@ func decodeExpect(block *hcl.Block) (*expect, hcl.Diagnostics) {
 
 // HasExpect reports whether a resource block has expect blocks.
 func (e *Evaluation) HasExpect(block string) bool {
-	r := e.c.resources[block]
+	r := e.c.module.resources[block]
 	return r != nil && len(r.expects) > 0
 }
 
@@ -55,7 +55,7 @@ func (e *Evaluation) HasExpect(block string) bool {
 // fails: a condition that cannot be evaluated does not hold, and the message
 // says why.
 func (e *Evaluation) Judge(addr plan.Address, self cty.Value) []plan.Verdict {
-	r := e.c.resources[addr.Block()]
+	r := e.c.module.resources[addr.Block()]
 	if r == nil || len(r.expects) == 0 {
 		return nil
 	}

@@ -175,7 +175,7 @@ func (l *secretLog) secretTexts() []string {
 }
 
 // parseDir reads and parses the configuration files of the directory.
-func (c *Config) parseDir() ([]*hcl.File, hcl.Diagnostics) {
+func (c *Root) parseDir() ([]*hcl.File, hcl.Diagnostics) {
 	hcls, err := c.opts.Files.List("*.wb.hcl")
 	var jsons []string
 	if err == nil {
@@ -219,7 +219,7 @@ func isConfigName(name string) bool {
 }
 
 // parse reads one file's text, JSON by its name, else HCL.
-func (c *Config) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
+func (c *Root) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 	src, diags := acceptText(name, src)
 	if diags.HasErrors() {
 		return nil, diags

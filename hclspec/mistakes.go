@@ -10,7 +10,7 @@ import (
 // that evaluating the rest finds with nothing seen. A mistake that follows from
 // one already told, at the same place, is left out; after a syntax error nothing
 // is evaluated, for half a file says little.
-func (c *Config) Mistakes(ctx context.Context, found hcl.Diagnostics) hcl.Diagnostics {
+func (c *Root) Mistakes(ctx context.Context, found hcl.Diagnostics) hcl.Diagnostics {
 	if c.unparsed {
 		return found
 	}

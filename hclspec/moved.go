@@ -24,33 +24,33 @@ var (
 	removedLifecycle = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "destroy"}}}
 )
 
-func (c *Config) decodeMoved(block *hcl.Block) hcl.Diagnostics {
+func (m *Module) decodeMoved(block *hcl.Block) hcl.Diagnostics {
 	content, diags := block.Body.Content(movedSchema)
 	from, to := content.Attributes["from"], content.Attributes["to"]
 	if from == nil || to == nil {
 		return diags
 	}
-	fromAddress, fromDiags := c.address(from.Expr)
-	toAddress, toDiags := c.address(to.Expr)
+	fromAddress, fromDiags := m.address(from.Expr)
+	toAddress, toDiags := m.address(to.Expr)
 	diags = append(append(diags, fromDiags...), toDiags...)
 	if diags.HasErrors() {
 		return diags
 	}
-	c.moves = append(c.moves, move{
+	m.moves = append(m.moves, move{
 		Move:      plan.Move{From: fromAddress, To: toAddress, Origin: origin(block.DefRange)},
 		fromRange: from.Expr.Range(), toRange: to.Expr.Range(),
 	})
 	return diags
 }
 
-func (c *Config) decodeRemoved(block *hcl.Block) hcl.Diagnostics {
+func (m *Module) decodeRemoved(block *hcl.Block) hcl.Diagnostics {
 	content, diags := block.Body.Content(removedSchema)
 	for _, b := range content.Blocks {
 		lifecycle, lifecycleDiags := b.Body.Content(removedLifecycle)
 		diags = append(diags, lifecycleDiags...)
 		destroy := false
 		if attr := lifecycle.Attributes["destroy"]; attr != nil {
-			diags = append(diags, c.constant(attr, &destroy)...)
+			diags = append(diags, constant(attr, &destroy)...)
 			if destroy {
 				diags = append(diags, mistake("Nothing is destroyed",
 					"Waybill forgets what is removed and never touches anything at a vendor. Write destroy = false, or leave the lifecycle block out.", attr.Expr.Range().Ptr()))
@@ -61,16 +61,16 @@ func (c *Config) decodeRemoved(block *hcl.Block) hcl.Diagnostics {
 	if from == nil {
 		return diags
 	}
-	address, addressDiags := c.address(from.Expr)
+	address, addressDiags := m.address(from.Expr)
 	diags = append(diags, addressDiags...)
 	if !addressDiags.HasErrors() {
-		c.removals = append(c.removals, removal{address, from.Expr.Range()})
+		m.removals = append(m.removals, removal{address, from.Expr.Range()})
 	}
 	return diags
 }
 
 // address reads the address of a moved or removed block.
-func (c *Config) address(expr hcl.Expression) (plan.Address, hcl.Diagnostics) {
+func (m *Module) address(expr hcl.Expression) (plan.Address, hcl.Diagnostics) {
 	traversal, diags := hcl.AbsTraversalForExpr(expr)
 	if diags.HasErrors() {
 		return plan.Address{}, hcl.Diagnostics{badAddress(expr.Range())}
@@ -79,8 +79,8 @@ func (c *Config) address(expr hcl.Expression) (plan.Address, hcl.Diagnostics) {
 	if !ok {
 		return plan.Address{}, hcl.Diagnostics{badAddress(expr.Range())}
 	}
-	if c.types[address.Type()] == nil {
-		return address, hcl.Diagnostics{c.unknownType(address.Type(), expr.Range())}
+	if m.types[address.Type()] == nil {
+		return address, hcl.Diagnostics{m.unknownType(address.Type(), expr.Range())}
 	}
 	return address, nil
 }
@@ -90,41 +90,41 @@ func badAddress(at hcl.Range) *hcl.Diagnostic {
 }
 
 // checkMoves judges moved and removed blocks against what is declared.
-func (c *Config) checkMoves() hcl.Diagnostics {
+func (m *Module) checkMoves() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	froms, tos := map[plan.Address]move{}, map[plan.Address]move{}
-	for _, m := range c.moves {
+	for _, moved := range m.moves {
 		switch {
-		case m.From == m.To:
-			diags = append(diags, mistake("Redundant move statement", "This statement declares a move to where it comes from: "+m.From.String()+".", m.fromRange.Ptr()))
+		case moved.From == moved.To:
+			diags = append(diags, mistake("Redundant move statement", "This statement declares a move to where it comes from: "+moved.From.String()+".", moved.fromRange.Ptr()))
 			continue
-		case m.From.Type() != m.To.Type():
+		case moved.From.Type() != moved.To.Type():
 			diags = append(diags, mistake("Resource type mismatch",
-				fmt.Sprintf("This statement declares a move from %s to %s, which is a resource of a different type.", m.From, m.To), m.toRange.Ptr()))
+				fmt.Sprintf("This statement declares a move from %s to %s, which is a resource of a different type.", moved.From, moved.To), moved.toRange.Ptr()))
 			continue
 		}
-		if other, ok := froms[m.From]; ok {
+		if other, ok := froms[moved.From]; ok {
 			diags = append(diags, mistake("Ambiguous move statements",
 				fmt.Sprintf("A statement at %s declared that %s moved to %s, but this statement instead declares that it moved to %s. Each resource can move to only one destination.",
-					place(other.fromRange), m.From, other.To, m.To), m.fromRange.Ptr()))
+					place(other.fromRange), moved.From, other.To, moved.To), moved.fromRange.Ptr()))
 			continue
 		}
-		if other, ok := tos[m.To]; ok {
+		if other, ok := tos[moved.To]; ok {
 			diags = append(diags, mistake("Ambiguous move statements",
 				fmt.Sprintf("A statement at %s declared that %s moved to %s, but this statement instead declares that %s moved there. Each resource can have moved from only one source.",
-					place(other.fromRange), other.From, m.To, m.From), m.toRange.Ptr()))
+					place(other.fromRange), other.From, moved.To, moved.From), moved.toRange.Ptr()))
 			continue
 		}
-		froms[m.From], tos[m.To] = m, m
-		if r := c.resources[m.From.Block()]; r != nil && m.From.Key().IsNone() && (m.To.Block() != m.From.Block()) {
+		froms[moved.From], tos[moved.To] = moved, moved
+		if r := m.resources[moved.From.Block()]; r != nil && moved.From.Key().IsNone() && (moved.To.Block() != moved.From.Block()) {
 			diags = append(diags, mistake("Moved object still exists",
 				fmt.Sprintf("This statement declares a move from %s, but that resource is still declared at %s. Change the configuration so that this resource is declared as %s instead.",
-					m.From, place(r.declared), m.To), m.fromRange.Ptr()))
+					moved.From, place(r.declared), moved.To), moved.fromRange.Ptr()))
 		}
 	}
-	diags = append(diags, moveCycles(c.moves, froms)...)
-	for _, removed := range c.removals {
-		r := c.resources[removed.address.Block()]
+	diags = append(diags, moveCycles(m.moves, froms)...)
+	for _, removed := range m.removals {
+		r := m.resources[removed.address.Block()]
 		if r == nil || !removed.address.Key().IsNone() {
 			continue
 		}

@@ -11,12 +11,12 @@ import (
 
 // order finds cycles among locals and resources, and the waves in which
 // resources are evaluated: each after those that it refers to.
-func (c *Config) order() hcl.Diagnostics {
+func (m *Module) order() (waves [][]*resource, diags hcl.Diagnostics) {
 	nodes := map[string]*references{}
-	for name, l := range c.locals {
+	for name, l := range m.locals {
 		nodes["local."+name] = l.refs
 	}
-	for block, r := range c.resources {
+	for block, r := range m.resources {
 		nodes[block] = r.refs
 	}
 	edges := map[string][]string{}
@@ -29,16 +29,15 @@ func (c *Config) order() hcl.Diagnostics {
 	}
 	components := connected(sortedKeys(nodes), edges)
 
-	var diags hcl.Diagnostics
 	wave := map[string]int{}             // of a local: the first wave that may use it
 	for _, members := range components { // what is referred to comes first
 		if len(members) > 1 || slices.Contains(edges[members[0]], members[0]) {
-			diags = append(diags, c.cycleDiagnostic(members, edges))
-			for _, m := range members {
-				if name, ok := strings.CutPrefix(m, "local."); ok && c.locals[name] != nil {
-					c.locals[name].cycle = true
+			diags = append(diags, m.cycleDiagnostic(members, edges))
+			for _, member := range members {
+				if name, ok := strings.CutPrefix(member, "local."); ok && m.locals[name] != nil {
+					m.locals[name].cycle = true
 				} else {
-					c.resources[m].cycle = true
+					m.resources[member].cycle = true
 				}
 			}
 			continue
@@ -46,37 +45,37 @@ func (c *Config) order() hcl.Diagnostics {
 		name := members[0]
 		level := 0
 		for _, to := range edges[name] {
-			if c.resources[to] != nil {
+			if m.resources[to] != nil {
 				level = max(level, wave[to]+1)
 			} else {
 				level = max(level, wave[to])
 			}
 		}
 		wave[name] = level
-		if r := c.resources[name]; r != nil {
+		if r := m.resources[name]; r != nil {
 			r.wave = level
-			for len(c.waves) <= level {
-				c.waves = append(c.waves, nil)
+			for len(waves) <= level {
+				waves = append(waves, nil)
 			}
-			c.waves[level] = append(c.waves[level], r)
+			waves[level] = append(waves[level], r)
 		} else {
-			c.locals[strings.TrimPrefix(name, "local.")].dynamic = c.reachesResource(edges[name])
+			m.locals[strings.TrimPrefix(name, "local.")].dynamic = m.reachesResource(edges[name])
 		}
 	}
-	for _, w := range c.waves {
+	for _, w := range waves {
 		slices.SortFunc(w, func(a, b *resource) int { return strings.Compare(a.block(), b.block()) })
 	}
-	return append(diags, c.checkStaticLocals()...)
+	return waves, diags
 }
 
 // reachesResource reports whether any of the names is a resource or a local
 // that refers to one. The locals among them were judged before.
-func (c *Config) reachesResource(names []string) bool {
+func (m *Module) reachesResource(names []string) bool {
 	for _, name := range names {
-		if c.resources[name] != nil {
+		if m.resources[name] != nil {
 			return true
 		}
-		if l := c.locals[strings.TrimPrefix(name, "local.")]; l != nil && l.dynamic {
+		if l := m.locals[strings.TrimPrefix(name, "local.")]; l != nil && l.dynamic {
 			return true
 		}
 	}
@@ -98,18 +97,18 @@ func (r *references) names() []string {
 
 // cycleDiagnostic names the members of a cycle in the order in which they
 // refer to each other.
-func (c *Config) cycleDiagnostic(members []string, edges map[string][]string) *hcl.Diagnostic {
+func (m *Module) cycleDiagnostic(members []string, edges map[string][]string) *hcl.Diagnostic {
 	in := map[string]bool{}
-	for _, m := range members {
-		in[m] = true
+	for _, member := range members {
+		in[member] = true
 	}
 	slices.Sort(members)
 	path := shortestCycle(members[0], in, edges)
 	described := make([]string, 0, len(path))
-	for _, m := range path {
-		described = append(described, fmt.Sprintf("%s (%s)", m, place(c.rangeOf(m))))
+	for _, member := range path {
+		described = append(described, fmt.Sprintf("%s (%s)", member, place(m.rangeOf(member))))
 	}
-	at := c.rangeOf(path[0])
+	at := m.rangeOf(path[0])
 	if len(path) == 1 {
 		return mistake("Cycle", described[0]+" refers to itself. Break the circle.", at.Ptr())
 	}
@@ -117,11 +116,11 @@ func (c *Config) cycleDiagnostic(members []string, edges map[string][]string) *h
 		strings.Join(described, ", which refers to "), path[0]), at.Ptr())
 }
 
-func (c *Config) rangeOf(node string) hcl.Range {
-	if r := c.resources[node]; r != nil {
+func (m *Module) rangeOf(node string) hcl.Range {
+	if r := m.resources[node]; r != nil {
 		return r.declared
 	}
-	return c.locals[strings.TrimPrefix(node, "local.")].attr.NameRange
+	return m.locals[strings.TrimPrefix(node, "local.")].attr.NameRange
 }
 
 // shortestCycle is a shortest way from a node back to itself.
@@ -210,7 +209,7 @@ func connected(nodes []string, edges map[string][]string) [][]string {
 
 // checkStaticLocals finds locals that reach a resource where none may be
 // referred to.
-func (c *Config) checkStaticLocals() hcl.Diagnostics {
+func (c *Root) checkStaticLocals() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	judge := func(expr hcl.Expression, what string) {
 		for _, traversal := range expr.Variables() {
@@ -221,7 +220,7 @@ func (c *Config) checkStaticLocals() hcl.Diagnostics {
 			if !ok {
 				continue
 			}
-			if l := c.locals[attr.Name]; l != nil && l.dynamic {
+			if l := c.module.locals[attr.Name]; l != nil && l.dynamic {
 				diags = append(diags, mistake("Invalid reference", fmt.Sprintf("A %s cannot refer to local.%s, which refers to a resource: it is needed before any resource is read.", what, attr.Name), traversal.SourceRange().Ptr()))
 			}
 		}
@@ -231,8 +230,8 @@ func (c *Config) checkStaticLocals() hcl.Diagnostics {
 			judge(attr.Expr, "provider configuration")
 		}
 	}
-	for _, name := range sortedKeys(c.variables) {
-		for _, r := range c.variables[name].validations {
+	for _, name := range sortedKeys(c.module.variables) {
+		for _, r := range c.module.variables[name].validations {
 			judge(r.condition, "variable validation")
 			judge(r.message, "variable validation")
 		}
@@ -246,14 +245,14 @@ func (c *Config) checkStaticLocals() hcl.Diagnostics {
 // Dependents tell, for each resource block, the blocks that refer to it, and
 // "output.x" and "check.y" among them; through locals too. When something
 // recorded changes in a block, these may come to something else.
-func (c *Config) Dependents() map[string][]string {
+func (c *Root) Dependents() map[string][]string {
 	dependents := map[string][]string{}
 	add := func(who string, refs ...*references) {
 		for _, r := range refs {
 			all := newReferences()
 			maps.Copy(all.locals, r.locals)
 			maps.Copy(all.resources, r.resources)
-			c.closure(all)
+			c.module.closure(all)
 			for block := range all.resources {
 				if !slices.Contains(dependents[block], who) {
 					dependents[block] = append(dependents[block], who)
@@ -261,13 +260,13 @@ func (c *Config) Dependents() map[string][]string {
 			}
 		}
 	}
-	for block, r := range c.resources {
+	for block, r := range c.module.resources {
 		add(block, r.refs, r.expectRefs)
 	}
-	for name, o := range c.outputs {
+	for name, o := range c.module.outputs {
 		add("output."+name, o.refs)
 	}
-	for name, k := range c.checks {
+	for name, k := range c.module.checks {
 		add("check."+name, k.refs)
 	}
 	for _, list := range dependents {

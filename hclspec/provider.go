@@ -59,7 +59,7 @@ func argumentSchema(arguments []plan.Argument) *hcl.BodySchema {
 	return schema
 }
 
-func (c *Config) decodeProvider(block *hcl.Block) hcl.Diagnostics {
+func (c *Root) decodeProvider(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	schema := c.schemas[name]
 	if schema == nil {
@@ -80,7 +80,7 @@ func (c *Config) decodeProvider(block *hcl.Block) hcl.Diagnostics {
 		args: content.Attributes, blocks: map[string]*providerBlock{}, suspend: content.Attributes["suspend"]}
 	if attr := content.Attributes["alias"]; attr != nil {
 		var alias string
-		aliasDiags := c.constant(attr, &alias)
+		aliasDiags := constant(attr, &alias)
 		diags = append(diags, aliasDiags...)
 		if !aliasDiags.HasErrors() && !hclsyntax.ValidIdentifier(alias) {
 			diags = append(diags, mistake("Invalid provider configuration alias", "An alias must be a valid name. Names must start with a letter or underscore and may contain only letters, digits, underscores, and dashes.", attr.Expr.Range().Ptr()))
@@ -124,14 +124,14 @@ func blockOf(schema *plan.Schema, name string) plan.Block {
 // Accounts are the provider blocks, and an implied one for each provider that
 // a resource uses without a block, in the order of their names. Their values
 // hold credentials: marks are taken off.
-func (c *Config) Accounts() ([]plan.Account, hcl.Diagnostics) {
+func (c *Root) Accounts() ([]plan.Account, hcl.Diagnostics) {
 	c.accountsOnce.Do(func() {
 		providers := map[string]*provider{}
 		for name, p := range c.providers {
 			providers[name] = p
 		}
-		for _, block := range sortedKeys(c.resources) {
-			r := c.resources[block]
+		for _, block := range sortedKeys(c.module.resources) {
+			r := c.module.resources[block]
 			if providers[r.account] == nil && !strings.Contains(r.account, ".") {
 				providers[r.account] = &provider{schema: r.typ.schema, account: r.account, implied: true, declared: r.declared,
 					args: map[string]*hcl.Attribute{}, blocks: map[string]*providerBlock{}, refs: newReferences(), secret: map[string]bool{}}
@@ -153,7 +153,7 @@ func (c *Config) Accounts() ([]plan.Account, hcl.Diagnostics) {
 }
 
 // account evaluates one provider block.
-func (c *Config) account(p *provider) (plan.Account, hcl.Diagnostics) {
+func (c *Root) account(p *provider) (plan.Account, hcl.Diagnostics) {
 	overrides := c.opts.Overrides[p.schema.Provider]
 	values := map[string]cty.Value{}
 	var diags hcl.Diagnostics
@@ -208,7 +208,7 @@ func (p *provider) rangeOf(name string) hcl.Range {
 
 // providerBlock evaluates a nested block. An absent one is null, unless the
 // environment or an override may fill it.
-func (c *Config) providerBlock(p *provider, b plan.Block, replaced cty.Value) (cty.Value, hcl.Diagnostics) {
+func (c *Root) providerBlock(p *provider, b plan.Block, replaced cty.Value) (cty.Value, hcl.Diagnostics) {
 	types := map[string]cty.Type{}
 	for _, a := range b.Arguments {
 		types[a.Name] = a.Type
@@ -236,7 +236,7 @@ func (c *Config) providerBlock(p *provider, b plan.Block, replaced cty.Value) (c
 
 // fromEnvironment reports whether the environment gives, or must give, an
 // argument of a nested block that is not written.
-func (c *Config) fromEnvironment(b plan.Block) bool {
+func (c *Root) fromEnvironment(b plan.Block) bool {
 	for _, a := range b.Arguments {
 		if a.Env == "" {
 			continue
@@ -251,7 +251,7 @@ func (c *Config) fromEnvironment(b plan.Block) bool {
 // providerArgument is the value of one argument: what an override says, else
 // the block, the environment, the default. Without a value that is needed it
 // is unknown, and a mistake unless offline.
-func (c *Config) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribute, replaced cty.Value) (cty.Value, hcl.Diagnostics) {
+func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribute, replaced cty.Value) (cty.Value, hcl.Diagnostics) {
 	unknown := cty.UnknownVal(a.Type)
 	if replaced != cty.NilVal {
 		v, err := convert.Convert(replaced, a.Type)
@@ -326,7 +326,7 @@ func (c *Config) providerArgument(p *provider, a plan.Argument, attr *hcl.Attrib
 
 // noteSecret remembers a sensitive argument's texts, which are then shown in
 // no diagnostic.
-func (c *Config) noteSecret(a plan.Argument, v cty.Value) {
+func (c *Root) noteSecret(a plan.Argument, v cty.Value) {
 	if a.Sensitive {
 		collectSecrets(v, c.read.secret)
 	}
@@ -334,7 +334,7 @@ func (c *Config) noteSecret(a plan.Argument, v cty.Value) {
 
 // nameProvider says in a diagnostic about a missing environment variable
 // which provider misses it.
-func (c *Config) nameProvider(diags hcl.Diagnostics, p *provider, a plan.Argument) hcl.Diagnostics {
+func (c *Root) nameProvider(diags hcl.Diagnostics, p *provider, a plan.Argument) hcl.Diagnostics {
 	for i, d := range diags {
 		missing, ok := missingVariable(d)
 		if !ok {

@@ -32,34 +32,45 @@ type where struct {
 
 // checkReferences walks every expression: what it refers to is recorded, and
 // what does not exist, or may not be referred to there, is a mistake.
-func (c *Config) checkReferences() hcl.Diagnostics {
+func (c *Root) checkReferences() hcl.Diagnostics {
+	diags := c.module.checkReferences()
+	walk := func(expr hcl.Expression, refs *references, what string) {
+		diags = append(diags, c.module.referTo(expr, refs, where{what: what, noResources: true})...)
+	}
+	for _, name := range sortedKeys(c.providers) {
+		p := c.providers[name]
+		for _, attr := range p.attributes() {
+			walk(attr.Expr, p.refs, "provider configuration")
+		}
+	}
+	for _, s := range c.settingAttributes() {
+		walk(s.attr.Expr, s.refs, s.what)
+	}
+	for _, block := range sortedKeys(c.module.resources) {
+		diags = append(diags, c.checkAccount(c.module.resources[block])...)
+	}
+	sortDiagnostics(diags)
+	return diags
+}
+
+func (m *Module) checkReferences() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	walk := func(expr hcl.Expression, refs *references, w where) {
-		diags = append(diags, c.referTo(expr, refs, w)...)
+		diags = append(diags, m.referTo(expr, refs, w)...)
 	}
-	for _, name := range sortedKeys(c.locals) {
-		l := c.locals[name]
+	for _, name := range sortedKeys(m.locals) {
+		l := m.locals[name]
 		walk(l.attr.Expr, l.refs, where{what: "local value"})
 	}
-	for _, name := range sortedKeys(c.variables) {
-		v := c.variables[name]
+	for _, name := range sortedKeys(m.variables) {
+		v := m.variables[name]
 		for _, r := range v.validations {
 			walk(r.condition, v.refs, where{what: "variable validation", noResources: true})
 			walk(r.message, v.refs, where{what: "variable validation", noResources: true})
 		}
 	}
-	for _, name := range sortedKeys(c.providers) {
-		p := c.providers[name]
-		for _, attr := range p.attributes() {
-			walk(attr.Expr, p.refs, where{what: "provider configuration", noResources: true})
-		}
-	}
-	for _, s := range c.settingAttributes() {
-		walk(s.attr.Expr, s.refs, where{what: s.what, noResources: true})
-	}
-	for _, block := range sortedKeys(c.resources) {
-		r := c.resources[block]
-		diags = append(diags, c.checkAccount(r)...)
+	for _, block := range sortedKeys(m.resources) {
+		r := m.resources[block]
 		for _, attr := range []*hcl.Attribute{r.forEach, r.count} {
 			if attr != nil {
 				walk(attr.Expr, r.refs, where{what: attr.Name + " argument"})
@@ -76,33 +87,32 @@ func (c *Config) checkReferences() hcl.Diagnostics {
 			}
 		}
 	}
-	for _, name := range sortedKeys(c.outputs) {
-		o := c.outputs[name]
+	for _, name := range sortedKeys(m.outputs) {
+		o := m.outputs[name]
 		walk(o.value.Expr, o.refs, where{what: "output"})
 	}
-	for _, name := range sortedKeys(c.checks) {
-		k := c.checks[name]
+	for _, name := range sortedKeys(m.checks) {
+		k := m.checks[name]
 		for _, r := range k.asserts {
 			walk(r.condition, k.refs, where{what: "check"})
 			walk(r.message, k.refs, where{what: "check"})
 		}
 	}
-	sortDiagnostics(diags)
 	return diags
 }
 
 // referTo judges the references of one expression.
-func (c *Config) referTo(expr hcl.Expression, refs *references, w where) hcl.Diagnostics {
+func (m *Module) referTo(expr hcl.Expression, refs *references, w where) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, traversal := range expr.Variables() {
-		if d := c.refer(traversal, refs, w); d != nil {
+		if d := m.refer(traversal, refs, w); d != nil {
 			diags = append(diags, d)
 		}
 	}
-	return append(diags, c.checkCalls(expr)...)
+	return append(diags, m.checkCalls(expr)...)
 }
 
-func (c *Config) refer(traversal hcl.Traversal, refs *references, w where) *hcl.Diagnostic {
+func (m *Module) refer(traversal hcl.Traversal, refs *references, w where) *hcl.Diagnostic {
 	at := traversal.SourceRange()
 	root := traversal.RootName()
 	next := ""
@@ -116,8 +126,8 @@ func (c *Config) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 		if next == "" {
 			return mistake("Invalid reference", `The "var" object cannot be accessed directly. Instead, access one of its attributes, such as var.name.`, at.Ptr())
 		}
-		if c.variables[next] == nil {
-			hint := didYouMean(next, sortedKeys(c.variables))
+		if m.variables[next] == nil {
+			hint := didYouMean(next, sortedKeys(m.variables))
 			if hint == "" {
 				hint = fmt.Sprintf(" This variable can be declared with a variable %q {} block.", next)
 			}
@@ -129,8 +139,8 @@ func (c *Config) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 		if next == "" {
 			return mistake("Invalid reference", `The "local" object cannot be accessed directly. Instead, access one of its attributes, such as local.name.`, at.Ptr())
 		}
-		if c.locals[next] == nil {
-			return mistake("Reference to undeclared local value", fmt.Sprintf("A local value with the name %q has not been declared.%s", next, didYouMean(next, sortedKeys(c.locals))), at.Ptr())
+		if m.locals[next] == nil {
+			return mistake("Reference to undeclared local value", fmt.Sprintf("A local value with the name %q has not been declared.%s", next, didYouMean(next, sortedKeys(m.locals))), at.Ptr())
 		}
 		refs.locals[next] = true
 		return nil
@@ -162,32 +172,32 @@ func (c *Config) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 			return mistake(`Invalid "self" reference`, `The "self" object is available only inside "expect" blocks.`, at.Ptr())
 		}
 		refs.self = true
-		return c.checkAttribute(w.resource, traversal[1:])
+		return m.checkAttribute(w.resource, traversal[1:])
 	}
-	return c.referToResource(traversal, next, refs, w)
+	return m.referToResource(traversal, next, refs, w)
 }
 
 // referToResource judges type.name, what may follow, and names that are none.
-func (c *Config) referToResource(traversal hcl.Traversal, name string, refs *references, w where) *hcl.Diagnostic {
+func (m *Module) referToResource(traversal hcl.Traversal, name string, refs *references, w where) *hcl.Diagnostic {
 	at, root := traversal.SourceRange(), traversal.RootName()
-	t := c.types[root]
+	t := m.types[root]
 	switch {
-	case t == nil && c.schemas[root] != nil:
+	case t == nil && m.schemas[root] != nil:
 		return mistake("Invalid reference", "A provider cannot be referred to here.", at.Ptr())
 	case t == nil && name == "":
 		return mistake("Invalid reference", fmt.Sprintf("There is nothing named %q: an expression refers to var.name, local.name, each.value, self.attribute or type.name of a resource; a text stands in quotes.%s",
-			root, didYouMean(root, c.rootNames())), at.Ptr())
+			root, didYouMean(root, m.rootNames())), at.Ptr())
 	case t == nil:
-		return mistake("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared: there is no such resource type.%s", root, name, didYouMean(root, c.rootNames())), at.Ptr())
+		return mistake("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared: there is no such resource type.%s", root, name, didYouMean(root, m.rootNames())), at.Ptr())
 	case w.noResources:
 		return mistake("Invalid reference", fmt.Sprintf("A %s cannot refer to a resource: it is needed before any resource is read.", w.what), at.Ptr())
 	case name == "":
 		return mistake("Invalid reference", "A reference to a resource type must be followed by at least one attribute access, specifying the resource name.", at.Ptr())
 	}
 	block := root + "." + name
-	r := c.resources[block]
+	r := m.resources[block]
 	if r == nil {
-		return mistake("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared.%s", root, name, didYouMean(block, sortedKeys(c.resources))), at.Ptr())
+		return mistake("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared.%s", root, name, didYouMean(block, sortedKeys(m.resources))), at.Ptr())
 	}
 	if w.resource == r && !w.self {
 		return mistake("Self-referential block", fmt.Sprintf("Configuration for %s may not refer to itself. Inside expect blocks, self stands for the item.", block), at.Ptr())
@@ -199,7 +209,7 @@ func (c *Config) referToResource(traversal hcl.Traversal, name string, refs *ref
 		case hcl.TraverseIndex, hcl.TraverseSplat:
 			rest = rest[1:]
 		case hcl.TraverseAttr:
-			if r.count != nil || c.hasAttribute(r, step.Name) {
+			if r.count != nil || hasAttribute(r, step.Name) {
 				return mistake("Missing resource instance key", fmt.Sprintf("Because %s has %q set, its attributes must be accessed on specific instances.\n\nFor example, to correlate with indices of a referring resource, use:\n    %s[%s]",
 					block, r.multiplier(), block, r.exampleKey()), at.Ptr())
 			}
@@ -210,7 +220,7 @@ func (c *Config) referToResource(traversal hcl.Traversal, name string, refs *ref
 			return mistake("Unexpected resource instance key", fmt.Sprintf("Because %s does not have \"count\" or \"for_each\" set, references to it must not include an index key. Remove the bracketed index to refer to the single instance of this resource.", block), at.Ptr())
 		}
 	}
-	return c.checkAttribute(r, rest)
+	return m.checkAttribute(r, rest)
 }
 
 func (r *resource) multiplier() string {
@@ -227,15 +237,15 @@ func (r *resource) exampleKey() string {
 	return "each.key"
 }
 
-func (c *Config) hasAttribute(r *resource, name string) bool { return r.typ.values.HasAttribute(name) }
+func hasAttribute(r *resource, name string) bool { return r.typ.values.HasAttribute(name) }
 
 // checkAttribute judges the first step into an instance's values.
-func (c *Config) checkAttribute(r *resource, rest hcl.Traversal) *hcl.Diagnostic {
+func (m *Module) checkAttribute(r *resource, rest hcl.Traversal) *hcl.Diagnostic {
 	if len(rest) == 0 {
 		return nil
 	}
 	attr, ok := rest[0].(hcl.TraverseAttr)
-	if !ok || c.hasAttribute(r, attr.Name) {
+	if !ok || hasAttribute(r, attr.Name) {
 		return nil
 	}
 	return mistake("Unsupported attribute", fmt.Sprintf("A %s has no argument or observed attribute named %q.%s",
@@ -243,14 +253,14 @@ func (c *Config) checkAttribute(r *resource, rest hcl.Traversal) *hcl.Diagnostic
 }
 
 // rootNames are the names that a reference may begin with.
-func (c *Config) rootNames() []string {
+func (l *language) rootNames() []string {
 	names := []string{"var", "local", "path", "each", "count", "self"}
-	return append(names, sortedKeys(c.types)...)
+	return append(names, sortedKeys(l.types)...)
 }
 
 // checkCalls finds calls of functions that do not exist, so that they are told
 // even where nothing is evaluated. Only HCL's own syntax can be walked.
-func (c *Config) checkCalls(expr hcl.Expression) hcl.Diagnostics {
+func (l *language) checkCalls(expr hcl.Expression) hcl.Diagnostics {
 	node, ok := expr.(hclsyntax.Expression)
 	if !ok {
 		return nil
@@ -261,14 +271,14 @@ func (c *Config) checkCalls(expr hcl.Expression) hcl.Diagnostics {
 		if !ok {
 			return nil
 		}
-		if _, ok := c.funcs[call.Name]; ok {
+		if _, ok := l.funcs[call.Name]; ok {
 			return nil
 		}
 		detail := fmt.Sprintf("There is no function named %q.", call.Name)
 		if strings.Contains(call.Name, "::") {
 			detail += " Providers bring no functions of their own."
 		}
-		diags = append(diags, mistake("Call to unknown function", detail+didYouMean(call.Name, sortedKeys(c.funcs)), call.NameRange.Ptr()))
+		diags = append(diags, mistake("Call to unknown function", detail+didYouMean(call.Name, sortedKeys(l.funcs)), call.NameRange.Ptr()))
 		return nil
 	})
 	return diags

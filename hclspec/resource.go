@@ -66,8 +66,8 @@ func resourceSchema(t *plan.Type) *hcl.BodySchema {
 	return schema
 }
 
-func (c *Config) unknownType(name string, at hcl.Range) *hcl.Diagnostic {
-	names := sortedKeys(c.types)
+func (l *language) unknownType(name string, at hcl.Range) *hcl.Diagnostic {
+	names := sortedKeys(l.types)
 	detail := fmt.Sprintf("There is no resource type %q.", name)
 	if hint := didYouMean(name, names); hint != "" {
 		detail += hint
@@ -77,12 +77,12 @@ func (c *Config) unknownType(name string, at hcl.Range) *hcl.Diagnostic {
 	return mistake("Invalid resource type", detail, at.Ptr())
 }
 
-func (c *Config) decodeResource(block *hcl.Block) hcl.Diagnostics {
+func (m *Module) decodeResource(block *hcl.Block) hcl.Diagnostics {
 	typeName, name := block.Labels[0], block.Labels[1]
 	diags := checkName("resource", name, block.LabelRanges[1])
-	t := c.types[typeName]
+	t := m.types[typeName]
 	if t == nil {
-		return append(diags, c.unknownType(typeName, block.LabelRanges[0]))
+		return append(diags, m.unknownType(typeName, block.LabelRanges[0]))
 	}
 	r := &resource{
 		typ: t, name: name, declared: block.DefRange, origin: origin(block.DefRange),
@@ -102,16 +102,16 @@ func (c *Config) decodeResource(block *hcl.Block) hcl.Diagnostics {
 			r.args[a.Name] = attr
 		}
 	}
-	account, accountDiags := c.providerReference(t.schema, content.Attributes["provider"])
+	account, accountDiags := m.providerReference(t.schema, content.Attributes["provider"])
 	r.account = account
 	diags = append(diags, accountDiags...)
 	diags = append(diags, r.decodeNested(content.Blocks)...)
 
-	if other, ok := c.resources[r.block()]; ok {
+	if other, ok := m.resources[r.block()]; ok {
 		return append(diags, duplicate(fmt.Sprintf("Duplicate resource %q configuration", typeName),
 			"A "+typeName+" resource named \""+name+"\" was already declared at %s. Resource names must be unique per type.", block.DefRange, other.declared))
 	}
-	c.resources[r.block()] = r
+	m.resources[r.block()] = r
 	return diags
 }
 
@@ -169,7 +169,7 @@ func (r *resource) decodeNested(blocks hcl.Blocks) hcl.Diagnostics {
 
 // providerReference reads a resource's provider argument, "itniotech" or
 // "itniotech.eu", into the name of the account.
-func (c *Config) providerReference(schema *plan.Schema, attr *hcl.Attribute) (string, hcl.Diagnostics) {
+func (l *language) providerReference(schema *plan.Schema, attr *hcl.Attribute) (string, hcl.Diagnostics) {
 	if attr == nil {
 		return schema.Provider, nil
 	}
@@ -188,8 +188,8 @@ func (c *Config) providerReference(schema *plan.Schema, attr *hcl.Attribute) (st
 	}
 	name := traversal.RootName()
 	if name != schema.Provider {
-		if c.schemas[name] == nil {
-			return schema.Provider, bad(fmt.Sprintf("There is no provider %q.%s", name, didYouMean(name, sortedKeys(c.schemas))))
+		if l.schemas[name] == nil {
+			return schema.Provider, bad(fmt.Sprintf("There is no provider %q.%s", name, didYouMean(name, sortedKeys(l.schemas))))
 		}
 		return schema.Provider, bad(fmt.Sprintf("This resource's type belongs to the provider %q, not to %q.", schema.Provider, name))
 	}
@@ -218,11 +218,35 @@ func quotedText(expr hcl.Expression) (string, bool) {
 
 // checkAccount judges that the account of a resource is declared. The account
 // without an alias is implied.
-func (c *Config) checkAccount(r *resource) hcl.Diagnostics {
+func (c *Root) checkAccount(r *resource) hcl.Diagnostics {
 	if c.providers[r.account] != nil || !strings.Contains(r.account, ".") {
 		return nil
 	}
 	_, alias, _ := strings.Cut(r.account, ".")
 	detail := fmt.Sprintf("The resource %s uses the provider %s, but no provider %q block has alias = %q.", r.block(), r.account, r.typ.schema.Provider, alias)
 	return hcl.Diagnostics{mistake("Provider configuration not present", detail+didYouMean(r.account, sortedKeys(c.providers)), r.declared.Ptr())}
+}
+
+func (r *resource) argumentExpressions() []hcl.Expression {
+	var exprs []hcl.Expression
+	for _, attr := range r.argumentAttributes() {
+		exprs = append(exprs, attr.Expr)
+	}
+	return exprs
+}
+
+func (r *resource) argumentAttributes() []*hcl.Attribute {
+	var list []*hcl.Attribute
+	for _, name := range sortedKeys(r.args) {
+		list = append(list, r.args[name])
+	}
+	for _, name := range sortedKeys(r.poll) {
+		list = append(list, r.poll[name])
+	}
+	for _, attr := range []*hcl.Attribute{r.giveUpAfter, r.suspend, r.preventForget} {
+		if attr != nil {
+			list = append(list, attr)
+		}
+	}
+	return list
 }

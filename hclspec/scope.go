@@ -11,7 +11,7 @@ import (
 // what is not needed is not evaluated, so that its mistakes and its missing
 // credentials hurt nobody.
 type scope struct {
-	c *Config
+	m *Module
 	// resource gives the value of a resource; nil where none may be referred to.
 	resource func(block string) (cty.Value, hcl.Diagnostics)
 
@@ -25,16 +25,16 @@ type evaluated struct {
 	diags hcl.Diagnostics
 }
 
-func newScope(c *Config, resource func(string) (cty.Value, hcl.Diagnostics)) *scope {
-	return &scope{c: c, resource: resource, locals: map[string]*evaluated{}, values: map[string]*evaluated{}}
+func newScope(m *Module, resource func(string) (cty.Value, hcl.Diagnostics)) *scope {
+	return &scope{m: m, resource: resource, locals: map[string]*evaluated{}, values: map[string]*evaluated{}}
 }
 
 // staticScope knows variables, and locals that refer to no resource.
-func (c *Config) staticScope() *scope { return newScope(c, nil) }
+func (c *Root) staticScope() *scope { return newScope(c.module, nil) }
 
 // evaluate is the value of an expression that needs no instance.
 func (s *scope) evaluate(expr hcl.Expression) (cty.Value, hcl.Diagnostics) {
-	ctx, diags := s.context(s.c.referencesOf(expr))
+	ctx, diags := s.context(referencesOf(expr))
 	if diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
@@ -44,7 +44,7 @@ func (s *scope) evaluate(expr hcl.Expression) (cty.Value, hcl.Diagnostics) {
 
 // referencesOf collects what exists of what expressions refer to. Mistaken
 // references were told at load, and tell themselves again when evaluated.
-func (c *Config) referencesOf(exprs ...hcl.Expression) *references {
+func referencesOf(exprs ...hcl.Expression) *references {
 	refs := newReferences()
 	for _, expr := range exprs {
 		for _, traversal := range expr.Variables() {
@@ -83,12 +83,12 @@ func (s *scope) context(refs *references) (*hcl.EvalContext, hcl.Diagnostics) {
 
 func (s *scope) contextLocked(refs *references) (*hcl.EvalContext, hcl.Diagnostics) {
 	var diags hcl.Diagnostics
-	ctx := s.c.static.NewChild()
+	ctx := s.m.static.NewChild()
 	ctx.Variables = map[string]cty.Value{}
 	if len(refs.variables) > 0 {
 		values := map[string]cty.Value{}
 		for name := range refs.variables {
-			if v := s.c.variables[name]; v != nil && v.value != cty.NilVal {
+			if v := s.m.variables[name]; v != nil && v.value != cty.NilVal {
 				values[name] = v.value
 			}
 		}
@@ -97,7 +97,7 @@ func (s *scope) contextLocked(refs *references) (*hcl.EvalContext, hcl.Diagnosti
 	if len(refs.locals) > 0 {
 		values := map[string]cty.Value{}
 		for _, name := range sortedKeys(refs.locals) {
-			l := s.c.locals[name]
+			l := s.m.locals[name]
 			if l == nil {
 				continue
 			}
@@ -109,7 +109,7 @@ func (s *scope) contextLocked(refs *references) (*hcl.EvalContext, hcl.Diagnosti
 	}
 	byType := map[string]map[string]cty.Value{}
 	for _, block := range sortedKeys(refs.resources) {
-		r := s.c.resources[block]
+		r := s.m.resources[block]
 		if r == nil {
 			continue
 		}

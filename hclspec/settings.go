@@ -108,7 +108,7 @@ var (
 	listenerSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "listen"}, {Name: "web_config_file"}, {Name: "insecure"}}}
 )
 
-func (c *Config) decodeWaybill(block *hcl.Block) hcl.Diagnostics {
+func (c *Root) decodeWaybill(block *hcl.Block) hcl.Diagnostics {
 	content, diags := block.Body.Content(waybillSchema)
 	if c.waybill != nil {
 		return append(diags, duplicate("Duplicate waybill block", "A waybill block was already given at %s. Only one is allowed.", block.DefRange, c.waybill.declared))
@@ -134,7 +134,7 @@ func (c *Config) decodeWaybill(block *hcl.Block) hcl.Diagnostics {
 	return diags
 }
 
-func (c *Config) decodeAgent(block *hcl.Block) hcl.Diagnostics {
+func (c *Root) decodeAgent(block *hcl.Block) hcl.Diagnostics {
 	content, diags := block.Body.Content(agentSchema)
 	if c.agents != nil {
 		return append(diags, duplicate("Duplicate agent block", "An agent block was already given at %s. Only one is allowed.", block.DefRange, c.agents.declared))
@@ -165,7 +165,7 @@ type settingAttribute struct {
 	refs *references
 }
 
-func (c *Config) settingAttributes() []settingAttribute {
+func (c *Root) settingAttributes() []settingAttribute {
 	var list []settingAttribute
 	add := func(what string, attrs ...*hcl.Attribute) {
 		for _, attr := range attrs {
@@ -190,7 +190,7 @@ func (c *Config) settingAttributes() []settingAttribute {
 
 // Settings evaluates the waybill and agent blocks, and nothing else: it needs
 // no credentials and serves although other blocks have mistakes.
-func (c *Config) Settings() (Settings, hcl.Diagnostics) {
+func (c *Root) Settings() (Settings, hcl.Diagnostics) {
 	s := Settings{
 		BackendPath: DefaultBackendPath,
 		MaxUntrack:  DefaultUntrack(),
@@ -239,7 +239,7 @@ func (c *Config) Settings() (Settings, hcl.Diagnostics) {
 }
 
 // setting evaluates one argument; ok is false where there is no value.
-func (c *Config) setting(attr *hcl.Attribute, want cty.Type) (v cty.Value, ok bool, diags hcl.Diagnostics) {
+func (c *Root) setting(attr *hcl.Attribute, want cty.Type) (v cty.Value, ok bool, diags hcl.Diagnostics) {
 	if attr == nil {
 		return cty.NilVal, false, nil
 	}
@@ -259,7 +259,7 @@ func (c *Config) setting(attr *hcl.Attribute, want cty.Type) (v cty.Value, ok bo
 }
 
 // CheckVersion judges required_version against the program's version.
-func (c *Config) CheckVersion(current string) hcl.Diagnostics {
+func (c *Root) CheckVersion(current string) hcl.Diagnostics {
 	if c.waybill == nil || c.waybill.requiredVersion == nil {
 		return nil
 	}

@@ -41,17 +41,17 @@ var variableSchema = &hcl.BodySchema{
 	Blocks:     []hcl.BlockHeaderSchema{{Type: "validation"}},
 }
 
-func (c *Config) decodeVariable(block *hcl.Block) hcl.Diagnostics {
+func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	diags := checkName("variable", name, block.LabelRanges[0])
 	content, contentDiags := block.Body.Content(variableSchema)
 	diags = append(diags, contentDiags...)
-	if other, ok := c.variables[name]; ok {
+	if other, ok := m.variables[name]; ok {
 		return append(diags, duplicate("Duplicate variable declaration",
 			"A variable named \""+name+"\" was already declared at %s. Variable names must be unique.", block.DefRange, other.declared))
 	}
 	v := &variable{name: name, typ: cty.DynamicPseudoType, nullable: true, declared: block.DefRange, refs: newReferences()}
-	c.variables[name] = v
+	m.variables[name] = v
 	if attr := content.Attributes["type"]; attr != nil {
 		typ, defaults, typeDiags := typeexpr.TypeConstraintWithDefaults(attr.Expr)
 		diags = append(diags, typeDiags...)
@@ -59,9 +59,9 @@ func (c *Config) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 			v.typ, v.defaults = typ, defaults
 		}
 	}
-	diags = append(diags, c.constant(content.Attributes["description"], &v.description)...)
-	diags = append(diags, c.constant(content.Attributes["sensitive"], &v.sensitive)...)
-	diags = append(diags, c.constant(content.Attributes["nullable"], &v.nullable)...)
+	diags = append(diags, constant(content.Attributes["description"], &v.description)...)
+	diags = append(diags, constant(content.Attributes["sensitive"], &v.sensitive)...)
+	diags = append(diags, constant(content.Attributes["nullable"], &v.nullable)...)
 	if attr := content.Attributes["default"]; attr != nil {
 		value, valueDiags := attr.Expr.Value(nil)
 		diags = append(diags, valueDiags...)
@@ -112,10 +112,10 @@ type given struct {
 
 // gatherValues gives each variable its value: from the environment, then
 // waybill.wbvars.hcl, *.auto.wbvars.hcl in order, -var-file and -var.
-func (c *Config) gatherValues() hcl.Diagnostics {
+func (c *Root) gatherValues() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	values := map[string]given{}
-	for name := range c.variables {
+	for name := range c.module.variables {
 		key := "WAYBILL_VAR_" + name
 		if text, ok := c.opts.Environ(key); ok {
 			values[name] = given{text: text, from: "the environment variable " + key}
@@ -131,15 +131,15 @@ func (c *Config) gatherValues() hcl.Diagnostics {
 			diags = append(diags, mistake("Invalid -var option", "An option of -var must be a variable name and a value separated by an equals sign, like -var=\"key=value\".", nil))
 			continue
 		}
-		if c.variables[name] == nil {
+		if c.module.variables[name] == nil {
 			diags = append(diags, mistake("Value for undeclared variable",
-				fmt.Sprintf("A variable named %q was assigned on the command line, but the configuration does not declare a variable of that name.%s", name, didYouMean(name, sortedKeys(c.variables))), nil))
+				fmt.Sprintf("A variable named %q was assigned on the command line, but the configuration does not declare a variable of that name.%s", name, didYouMean(name, sortedKeys(c.module.variables))), nil))
 			continue
 		}
 		values[name] = given{text: value, from: fmt.Sprintf("the option -var %s=...", name)}
 	}
-	for _, name := range sortedKeys(c.variables) {
-		v := c.variables[name]
+	for _, name := range sortedKeys(c.module.variables) {
+		v := c.module.variables[name]
 		g, ok := values[name]
 		diags = append(diags, c.assign(v, g, ok)...)
 	}
@@ -152,7 +152,7 @@ type valueFile struct {
 	named       bool
 }
 
-func (c *Config) valueFiles() []valueFile {
+func (c *Root) valueFiles() []valueFile {
 	var files []valueFile
 	// What is there and cannot be read is a mistake, not nothing; an unreadable
 	// directory was told before.
@@ -176,7 +176,7 @@ func (c *Config) valueFiles() []valueFile {
 // readValues reads one file of values. What it says of undeclared variables is
 // a mistake in a file that was named, since its writer meant this
 // configuration, and a warning in the others, as in Terraform.
-func (c *Config) readValues(f valueFile, values map[string]given) hcl.Diagnostics {
+func (c *Root) readValues(f valueFile, values map[string]given) hcl.Diagnostics {
 	src, err := c.opts.Files.Read(f.path)
 	if err != nil {
 		return hcl.Diagnostics{mistake("Unreadable variables file", fmt.Sprintf("The variables file %s cannot be read: %s.", f.shown, plainError(err)), nil)}
@@ -188,10 +188,10 @@ func (c *Config) readValues(f valueFile, values map[string]given) hcl.Diagnostic
 	attrs, attrDiags := file.Body.JustAttributes()
 	diags = append(diags, attrDiags...)
 	for _, attr := range attributesInOrder(attrs) {
-		v := c.variables[attr.Name]
+		v := c.module.variables[attr.Name]
 		if v == nil {
 			d := mistake("Value for undeclared variable",
-				fmt.Sprintf("The configuration does not declare a variable named %q, but a value was found in the file %s.%s", attr.Name, f.shown, didYouMean(attr.Name, sortedKeys(c.variables))), attr.NameRange.Ptr())
+				fmt.Sprintf("The configuration does not declare a variable named %q, but a value was found in the file %s.%s", attr.Name, f.shown, didYouMean(attr.Name, sortedKeys(c.module.variables))), attr.NameRange.Ptr())
 			d.Severity = hcl.DiagWarning
 			diags = append(diags, d)
 			continue
@@ -216,7 +216,7 @@ func (c *Config) readValues(f valueFile, values map[string]given) hcl.Diagnostic
 }
 
 // assign gives a variable its value.
-func (c *Config) assign(v *variable, g given, ok bool) hcl.Diagnostics {
+func (c *Root) assign(v *variable, g given, ok bool) hcl.Diagnostics {
 	unknown := cty.UnknownVal(v.typ.WithoutOptionalAttributesDeep())
 	set := func(value cty.Value) {
 		if v.sensitive {
@@ -294,11 +294,11 @@ func (v *variable) parse(text string) (cty.Value, error) {
 }
 
 // checkVariables judges the values by the validation blocks.
-func (c *Config) checkVariables() hcl.Diagnostics {
+func (c *Root) checkVariables() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	s := c.staticScope()
-	for _, name := range sortedKeys(c.variables) {
-		v := c.variables[name]
+	for _, name := range sortedKeys(c.module.variables) {
+		v := c.module.variables[name]
 		if len(v.validations) == 0 {
 			continue
 		}

@@ -42,7 +42,7 @@ variable "f" {
 	opts.Vars = []string{"f=first", "f=last"}
 	c := mustLoadOptions(t, opts)
 	for name, want := range map[string]string{"a": "default", "b": "environment", "c": "main", "d": "auto b", "e": "file", "f": "last"} {
-		if got := c.variables[name].value.AsString(); got != want {
+		if got := c.module.variables[name].value.AsString(); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
@@ -90,7 +90,7 @@ variable "secret" {
 		"unset":  cty.NullVal(cty.DynamicPseudoType),
 		"secret": cty.StringVal("tell-nobody").Mark(markSensitive),
 	} {
-		if got := c.variables[name].value; !got.RawEquals(want) {
+		if got := c.module.variables[name].value; !got.RawEquals(want) {
 			t.Errorf("%s is %#v, want %#v", name, got, want)
 		}
 	}

@@ -48,7 +48,7 @@ type part struct {
 	name      string
 	arg       plan.Argument
 	attr      *hcl.Attribute // nil: its default stands
-	from      each           // how to find the value without a context
+	from      shortcut       // how to find the value without a context
 	steps     hcl.Traversal  // after each.value
 	constant  bool
 	value     cty.Value // of a constant part
@@ -58,10 +58,10 @@ type part struct {
 	undefined bool      // null is a mistake
 }
 
-type each uint8
+type shortcut uint8
 
 const (
-	byContext each = iota
+	byContext shortcut = iota
 	byKey
 	byValue
 )
@@ -72,7 +72,7 @@ func (e *Evaluation) prepare(ctx context.Context, r *resource) *builder {
 	if s := e.streamOf(r); s != nil {
 		b := &builder{r: r, fixed: map[string]cty.Value{}, expansion: &expansion{}}
 		// Without what only for_each refers to, which is what a stream does not build.
-		if block, diags := e.scope.context(e.c.referencesOf(r.argumentExpressions()...)); len(diags) == 0 {
+		if block, diags := e.scope.context(referencesOf(r.argumentExpressions()...)); len(diags) == 0 {
 			b.ctx = block
 			e.parts(b)
 			if !b.skip && !b.waits && len(b.diags) == 0 {
@@ -121,21 +121,6 @@ func (e *Evaluation) parts(b *builder) {
 }
 
 // minInterval is the floor that a provider's values set; zero where it has none.
-func minInterval(config cty.Value) time.Duration {
-	if config == cty.NilVal || !config.Type().HasAttribute("min_interval") {
-		return 0
-	}
-	v := config.GetAttr("min_interval")
-	if v.Type() != cty.String || !v.IsKnown() || v.IsNull() {
-		return 0
-	}
-	d, err := time.ParseDuration(v.AsString())
-	if err != nil {
-		return 0
-	}
-	return d
-}
-
 // argument is the part of one of the type's own arguments.
 func (b *builder) argument(a plan.Argument, config cty.Value) *part {
 	p := &part{name: a.Name, arg: a, attr: b.r.args[a.Name], fallback: cty.NullVal(a.Type)}
@@ -325,44 +310,7 @@ func (p *part) sensitive() *hcl.Diagnostic {
 }
 
 // pollValue makes the poll object and judges its intervals.
-func (b *builder) pollValue(p *part, values []cty.Value, diags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
-	interval, most := values[0], values[1]
-	object := func() cty.Value {
-		return cty.ObjectVal(map[string]cty.Value{"interval": interval, "max_interval": most})
-	}
-	if !interval.IsKnown() || !most.IsKnown() {
-		return object(), diags
-	}
-	first, _ := time.ParseDuration(interval.AsString())
-	last, _ := time.ParseDuration(most.AsString())
-	intervalAttr, mostAttr := p.nested[0].attr, p.nested[1].attr
-	switch {
-	case intervalAttr != nil && first <= 0:
-		return object(), append(diags, mistake("Invalid poll interval", "The interval must be longer than zero.", intervalAttr.Expr.Range().Ptr()))
-	case intervalAttr != nil && first < b.floor:
-		return object(), append(diags, mistake("Invalid poll interval",
-			fmt.Sprintf("The interval %s is below the provider's min_interval of %s, the floor between two reads of one item. Write %s or more, or lower min_interval in the provider block.", interval.AsString(), shortDuration(b.floor), shortDuration(b.floor)), intervalAttr.Expr.Range().Ptr()))
-	case mostAttr != nil && last < first:
-		return object(), append(diags, mistake("Invalid poll interval",
-			fmt.Sprintf("The max_interval %s is below the interval %s: it is what the interval grows to while nothing changes.", most.AsString(), interval.AsString()), mostAttr.Expr.Range().Ptr()))
-	case last < first:
-		most = interval // a long interval without a cap of its own
-	}
-	return object(), diags
-}
-
 // shortDuration is a duration as a user would write it: 72h, not 72h0m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
-
 func (b *builder) encode(v cty.Value) []byte {
 	encoded, err := value.Encode(v)
 	if err != nil {

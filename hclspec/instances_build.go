@@ -340,49 +340,8 @@ func (w *worker) encode() ([]byte, error) {
 
 // judgeUnexpanded evaluates the arguments of a block whose instances are not
 // known, once, with an unknown key, for its mistakes.
-func (b *builder) judgeUnexpanded() {
-	if b.ctx == nil || b.skip {
-		return
-	}
-	w := newWorker(b)
-	key := cty.UnknownVal(cty.String)
-	if b.r.count != nil {
-		key = cty.UnknownVal(cty.Number)
-	}
-	_, diags := w.evaluate(plan.NoKey, key, cty.DynamicVal, nil)
-	b.diags = append(b.diags, diags...)
-}
-
 // judgeExpects evaluates the expectations once, of an item of which nothing is
 // known, for their mistakes.
-func (b *builder) judgeExpects(e *Evaluation) {
-	if len(b.r.expects) == 0 {
-		return
-	}
-	parent, diags := e.scope.context(b.r.expectRefs)
-	b.diags = append(b.diags, diags...)
-	if diags.HasErrors() {
-		return
-	}
-	ctx := parent.NewChild()
-	key := cty.UnknownVal(cty.String)
-	if b.r.count != nil {
-		key = cty.UnknownVal(cty.Number)
-	}
-	ctx.Variables = instanceObject(b.r, key, cty.DynamicVal)
-	ctx.Variables["self"] = b.r.typ.unread()
-	for _, x := range b.r.expects {
-		outcome := judgeRule(x.rule, ctx)
-		_, withinDiags := x.duration(ctx)
-		_, messageDiags := x.message.Value(ctx)
-		for _, d := range messageDiags {
-			// The expectation serves without its message, so this refuses nothing.
-			d.Severity = hcl.DiagWarning
-		}
-		b.diags = append(append(append(b.diags, outcome.diags...), withinDiags...), messageDiags...)
-	}
-}
-
 // rangeOf is where an argument is written, or the block where it is not.
 func (b *builder) rangeOf(name string) hcl.Range {
 	if attr := b.r.args[name]; attr != nil {
@@ -392,27 +351,4 @@ func (b *builder) rangeOf(name string) hcl.Range {
 }
 
 // argumentExpressions are what the block's arguments are made from.
-func (r *resource) argumentExpressions() []hcl.Expression {
-	var exprs []hcl.Expression
-	for _, attr := range r.argumentAttributes() {
-		exprs = append(exprs, attr.Expr)
-	}
-	return exprs
-}
-
 // argumentAttributes are the expressions that make the block's arguments.
-func (r *resource) argumentAttributes() []*hcl.Attribute {
-	var list []*hcl.Attribute
-	for _, name := range sortedKeys(r.args) {
-		list = append(list, r.args[name])
-	}
-	for _, name := range sortedKeys(r.poll) {
-		list = append(list, r.poll[name])
-	}
-	for _, attr := range []*hcl.Attribute{r.giveUpAfter, r.suspend, r.preventForget} {
-		if attr != nil {
-			list = append(list, attr)
-		}
-	}
-	return list
-}

@@ -2,7 +2,15 @@
 // becomes the desired set, accounts, outputs and checks, or diagnostics that
 // name every mistake at once. References between resources are evaluated
 // against what was seen of them; what was not seen yet is unknown, never an
-// error. The package is handed the vendors' schemas and knows no vendor.
+// error.
+//
+//	Root        what there is of once: settings, accounts, files, secrets
+//	Module      what one directory declares by name: variables, locals, resources, outputs
+//	Evaluation  one pass over the resources, wave by wave, then outputs and checks
+//
+// It may read files, through Files alone, and the environment that it is
+// handed. It opens no connection, writes nothing and prints nothing; it knows
+// the vendors by their schemas and the state by Seen.
 package hclspec
 
 import (
@@ -14,7 +22,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/waybill-dev/waybill/plan"
 )
@@ -45,8 +52,10 @@ type Options struct {
 	Parallelism int
 }
 
-// Config is a loaded configuration. It is safe for concurrent use.
-type Config struct {
+// Root is a loaded configuration: what there is of once, whatever modules it
+// has, and its root module. It is safe for concurrent use.
+type Root struct {
+	language
 	opts Options
 	dir  string // absolute
 	// unparsed says that a file could not be parsed, so that what refers to it
@@ -55,23 +64,12 @@ type Config struct {
 	parser   *hclparse.Parser
 	asked    *noted
 	read     *secretLog
-	funcs    map[string]function.Function
-	static   *hcl.EvalContext // path and functions
-	schemas  map[string]*plan.Schema
-	types    map[string]*resourceType
 
 	waybill   *waybillBlock
 	agents    *agentBlock
-	variables map[string]*variable
-	locals    map[string]*local
 	providers map[string]*provider // by account name
-	resources map[string]*resource // by block address
-	outputs   map[string]*output
-	checks    map[string]*check
-	moves     []move
-	removals  []removal
-
-	waves [][]*resource
+	module    *Module
+	waves     [][]*resource
 
 	valuesMu sync.Mutex
 	values   map[string]*hcl.File // files whose text stands for a value on the command line
@@ -82,19 +80,14 @@ type Config struct {
 	accountsDiags  hcl.Diagnostics
 }
 
-// resourceType is a type with the schema that it belongs to.
-type resourceType struct {
-	*plan.Type
-	schema   *plan.Schema
-	argsType cty.Type
-	values   cty.Type
-}
+// Config is the name by which its callers know a Root.
+type Config = Root
 
 // Load reads every *.wb.hcl and *.wb.json of the directory, in the order of
 // their names, and judges everything that can be judged without evaluating
-// resources. The Config is never nil: with mistakes it serves to print them,
+// resources. The Root is never nil: with mistakes it serves to print them,
 // and for Settings.
-func Load(opts Options) (*Config, hcl.Diagnostics) {
+func Load(opts Options) (*Root, hcl.Diagnostics) {
 	c, diags := newConfig(opts)
 	if diags.HasErrors() {
 		return c, diags
@@ -107,44 +100,35 @@ func Load(opts Options) (*Config, hcl.Diagnostics) {
 }
 
 // load takes the parsed files in and judges them.
-func (c *Config) load(files []*hcl.File) hcl.Diagnostics {
+func (c *Root) load(files []*hcl.File) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, file := range files {
 		diags = append(diags, c.decodeFile(file)...)
 	}
 	diags = append(diags, c.gatherValues()...)
 	diags = append(diags, c.checkReferences()...)
-	diags = append(diags, c.order()...)
-	diags = append(diags, c.checkMoves()...)
+	waves, orderDiags := c.module.order()
+	c.waves = waves
+	diags = append(append(diags, orderDiags...), c.checkStaticLocals()...)
+	diags = append(diags, c.module.checkMoves()...)
 	if !diags.HasErrors() {
 		diags = append(diags, c.checkVariables()...)
 	}
 	return diags
 }
 
-func newConfig(opts Options) (*Config, hcl.Diagnostics) {
-	c := &Config{
+func newConfig(opts Options) (*Root, hcl.Diagnostics) {
+	c := &Root{
+		language:  newLanguage(opts.Schemas),
 		opts:      opts,
 		parser:    hclparse.NewParser(),
 		read:      &secretLog{secrets: map[string]bool{}},
-		schemas:   map[string]*plan.Schema{},
-		types:     map[string]*resourceType{},
-		variables: map[string]*variable{},
-		locals:    map[string]*local{},
 		providers: map[string]*provider{},
-		resources: map[string]*resource{},
-		outputs:   map[string]*output{},
-		checks:    map[string]*check{},
 		values:    map[string]*hcl.File{},
 	}
+	c.module = newModule(&c.language)
 	if c.opts.Environ == nil {
 		c.opts.Environ = func(string) (string, bool) { return "", false }
-	}
-	for _, schema := range opts.Schemas {
-		c.schemas[schema.Provider] = schema
-		for _, t := range schema.Types {
-			c.types[t.Name] = &resourceType{Type: t, schema: schema, argsType: t.ArgsType(), values: t.ValuesType()}
-		}
 	}
 	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {
@@ -171,7 +155,7 @@ func newConfig(opts Options) (*Config, hcl.Diagnostics) {
 }
 
 // Sources are the texts of all files read, for printing diagnostics.
-func (c *Config) Sources() map[string]*hcl.File {
+func (c *Root) Sources() map[string]*hcl.File {
 	sources := map[string]*hcl.File{}
 	for name, file := range c.parser.Files() {
 		sources[name] = file
@@ -187,16 +171,16 @@ func (c *Config) Sources() map[string]*hcl.File {
 // Files are the absolute paths of every file that was read so far or looked
 // for: those of the configuration, of variable values, and the inputs of
 // functions, which grow in number during evaluation.
-func (c *Config) Files() []string {
+func (c *Root) Files() []string {
 	c.asked.mu.Lock()
 	defer c.asked.mu.Unlock()
 	return sortedKeys(c.asked.paths)
 }
 
 // Moves are the moved blocks, in the order of the text.
-func (c *Config) Moves() []plan.Move {
-	moves := make([]plan.Move, 0, len(c.moves))
-	for _, m := range c.moves {
+func (c *Root) Moves() []plan.Move {
+	moves := make([]plan.Move, 0, len(c.module.moves))
+	for _, m := range c.module.moves {
 		moves = append(moves, m.Move)
 	}
 	return moves
@@ -204,9 +188,9 @@ func (c *Config) Moves() []plan.Move {
 
 // Removed are the addresses that removed blocks name. One without a key stands
 // for the whole block.
-func (c *Config) Removed() []plan.Address {
-	addresses := make([]plan.Address, 0, len(c.removals))
-	for _, r := range c.removals {
+func (c *Root) Removed() []plan.Address {
+	addresses := make([]plan.Address, 0, len(c.module.removals))
+	for _, r := range c.module.removals {
 		addresses = append(addresses, r.address)
 	}
 	return addresses
@@ -229,6 +213,3 @@ func sortedKeys[V any](m map[string]V) []string {
 	slices.Sort(keys)
 	return keys
 }
-
-// unread are the values of an instance of which nothing is known.
-func (t *resourceType) unread() cty.Value { return cty.UnknownVal(t.values) }

@@ -54,7 +54,7 @@ func (e *Evaluation) streamOf(r *resource) *stream {
 		if !ok {
 			return nil
 		}
-		l := e.c.locals[attr.Name]
+		l := e.c.module.locals[attr.Name]
 		if l == nil || l.cycle || l.once.known() {
 			return nil
 		}
@@ -72,7 +72,7 @@ func (e *Evaluation) streamOf(r *resource) *stream {
 		return nil
 	}
 	if refs == nil {
-		refs = e.c.referencesOf(loop)
+		refs = referencesOf(loop)
 	}
 	ctx, diags := e.scope.context(refs)
 	if len(diags) > 0 {
@@ -164,88 +164,14 @@ func (s *stream) most() int {
 }
 
 // row is one turn of the loop.
-type row struct {
-	s      *stream
-	number int
-	fields []string  // of a CSV
-	whole  cty.Value // of anything else, or once it is needed
-	index  cty.Value // of anything else: its key in the collection
-}
-
 // value is the row as the expression sees it.
-func (r *row) value() cty.Value {
-	if r.whole == cty.NilVal {
-		attrs := make(map[string]cty.Value, len(r.fields))
-		for i, field := range r.fields {
-			attrs[r.s.names[i]] = cty.StringVal(field)
-		}
-		r.whole = cty.ObjectVal(attrs)
-	}
-	return r.whole
-}
-
 // at is the value that steps lead to from the row, where they lead to one.
-func (r *row) at(steps hcl.Traversal) (cty.Value, bool) {
-	if r.fields != nil && len(steps) == 1 {
-		if attr, ok := steps[0].(hcl.TraverseAttr); ok {
-			if i, ok := r.s.index[attr.Name]; ok {
-				return cty.StringVal(r.fields[i]), true
-			}
-		}
-	}
-	if len(steps) == 0 {
-		return r.value(), true
-	}
-	v, diags := steps.TraverseRel(r.value())
-	return v, len(diags) == 0
-}
-
 // context is what the loop's expressions know at this turn.
-func (r *row) context() *hcl.EvalContext {
-	ctx := r.s.ctx.NewChild()
-	ctx.Variables = map[string]cty.Value{}
-	if name := r.s.expr.KeyVar; name != "" {
-		ctx.Variables[name] = r.index
-		if r.fields != nil {
-			ctx.Variables[name] = cty.NumberIntVal(int64(r.number))
-		}
-	}
-	ctx.Variables[r.s.expr.ValVar] = r.value()
-	return ctx
-}
-
 // eval is the value of one of the loop's expressions, and whether it has one
 // without more ado.
-func (r *row) eval(p step, ctx **hcl.EvalContext) (cty.Value, bool) {
-	if p.row {
-		return r.at(p.steps)
-	}
-	if *ctx == nil {
-		*ctx = r.context()
-	}
-	v, diags := p.expr.Value(*ctx)
-	return v, len(diags) == 0
-}
-
 // includes judges the loop's if clause.
-func (r *row) includes(ctx **hcl.EvalContext) (included, ok bool) {
-	cond := r.s.expr.CondExpr
-	if cond == nil {
-		return true, true
-	}
-	v, ok := r.eval(step{expr: cond}, ctx)
-	if !ok || v.IsMarked() || !v.IsKnown() || v.IsNull() {
-		return false, false
-	}
-	v, err := convert.Convert(v, cty.Bool)
-	if err != nil {
-		return false, false
-	}
-	return v.True(), true
-}
-
-// batch is a stretch of rows on its way to a worker.
-type batch struct {
+// rowChunk is a stretch of rows on its way to a worker.
+type rowChunk struct {
 	from   int // number of the first row
 	rows   int
 	fields []string // of a CSV: those of all rows
@@ -258,13 +184,13 @@ type batch struct {
 func (e *Evaluation) run(ctx context.Context, s *stream, b *builder) (desired []plan.Desired, ok bool) {
 	desired = make([]plan.Desired, s.most())
 	var failed, skipped atomic.Bool
-	batches := make(chan batch, e.workers())
+	chunks := make(chan rowChunk, e.workers())
 	var workers sync.WaitGroup
 	for range e.workers() {
 		workers.Go(func() {
 			w := newWorker(b)
 			w.shared = true
-			for next := range batches {
+			for next := range chunks {
 				if failed.Load() || ctx.Err() != nil {
 					continue
 				}
@@ -277,8 +203,8 @@ func (e *Evaluation) run(ctx context.Context, s *stream, b *builder) (desired []
 			}
 		})
 	}
-	n, fed := s.feed(batches, func() bool { return failed.Load() || ctx.Err() != nil })
-	close(batches)
+	n, fed := s.feed(chunks, func() bool { return failed.Load() || ctx.Err() != nil })
+	close(chunks)
 	workers.Wait()
 	if !fed || failed.Load() || ctx.Err() != nil {
 		return nil, false
@@ -304,13 +230,13 @@ func (e *Evaluation) run(ctx context.Context, s *stream, b *builder) (desired []
 }
 
 // feed hands the rows out and returns how many there were.
-func (s *stream) feed(batches chan<- batch, stop func() bool) (n int, ok bool) {
-	next := batch{}
+func (s *stream) feed(chunks chan<- rowChunk, stop func() bool) (n int, ok bool) {
+	next := rowChunk{}
 	flush := func() {
 		if next.rows > 0 {
-			batches <- next
+			chunks <- next
 		}
-		next = batch{from: n}
+		next = rowChunk{from: n}
 	}
 	if s.names == nil {
 		for it := s.rows.ElementIterator(); it.Next(); {
@@ -354,9 +280,9 @@ func (s *stream) feed(batches chan<- batch, stop func() bool) (n int, ok bool) {
 	}
 }
 
-// build makes the instances of a batch. What they hold is kept together in one
-// piece a batch: a million small ones would cost as much again.
-func (s *stream) build(w *worker, rows batch, desired []plan.Desired) (complete, ok bool) {
+// build makes the instances of a chunk. What they hold is kept together in one
+// piece a chunk: a million small ones would cost as much again.
+func (s *stream) build(w *worker, rows rowChunk, desired []plan.Desired) (complete, ok bool) {
 	type extent struct{ args, key, identity int }
 	ends := make([]extent, rows.rows)
 	var args bytes.Buffer

@@ -1,0 +1,26 @@
+package hclspec
+
+// Module is what the files of one directory declare and refer to by name:
+// variables, locals, resources, outputs and checks. It knows nothing of
+// credentials, files and the command line; those are Root's.
+type Module struct {
+	*language
+	variables map[string]*variable
+	locals    map[string]*local
+	resources map[string]*resource // by block address
+	outputs   map[string]*output
+	checks    map[string]*check
+	moves     []move
+	removals  []removal
+}
+
+func newModule(l *language) *Module {
+	return &Module{
+		language:  l,
+		variables: map[string]*variable{},
+		locals:    map[string]*local{},
+		resources: map[string]*resource{},
+		outputs:   map[string]*output{},
+		checks:    map[string]*check{},
+	}
+}

@@ -1,0 +1,92 @@
+package hclspec
+
+import (
+	"context"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/plan"
+)
+
+func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostics) {
+	s := e.present(ctx)
+	var diags hcl.Diagnostics
+	outputs := make([]plan.Output, 0, len(e.c.module.outputs))
+	for _, name := range sortedKeys(e.c.module.outputs) {
+		o := e.c.module.outputs[name]
+		out := plan.Output{Name: name, Description: o.description, Sensitive: o.sensitive}
+		evalCtx, ctxDiags := s.context(o.refs)
+		value, valueDiags := cty.DynamicVal, ctxDiags
+		if !ctxDiags.HasErrors() {
+			value, valueDiags = o.value.Expr.Value(evalCtx)
+		}
+		diags = append(diags, valueDiags...)
+		switch {
+		case valueDiags.HasErrors():
+			continue
+		case o.sensitive:
+			out.Value = cty.NilVal
+		case value.ContainsMarked():
+			diags = append(diags, mistake("Output refers to sensitive values",
+				"To reduce the risk of accidentally exporting sensitive data that was intended to be only internal, Waybill requires that any output containing sensitive data be explicitly marked as sensitive, to confirm your intent.\n\nIf you do intend to export this data, annotate the output value as sensitive by adding the following argument:\n    sensitive = true", o.declared.Ptr()))
+			continue
+		default:
+			out.Value = value
+		}
+		outputs = append(outputs, out)
+	}
+	return outputs, e.c.clean(diags)
+}
+
+func (e *Evaluation) present(ctx context.Context) *scope {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ctx = ctx
+	if !e.ended {
+		e.turn()
+	}
+	return e.scope
+}
+
+func (e *Evaluation) Checks(ctx context.Context) ([]plan.Check, hcl.Diagnostics) {
+	s := e.present(ctx)
+	var diags hcl.Diagnostics
+	checks := make([]plan.Check, 0, len(e.c.module.checks))
+	for _, name := range sortedKeys(e.c.module.checks) {
+		k := e.c.module.checks[name]
+		result := plan.Check{Name: name, State: plan.CheckPass}
+		evalCtx, ctxDiags := s.context(k.refs)
+		diags = append(diags, ctxDiags...)
+		if ctxDiags.HasErrors() {
+			result.State = plan.CheckError
+			checks = append(checks, result)
+			continue
+		}
+		for _, r := range k.asserts {
+			outcome := judgeRule(r, evalCtx)
+			diags = append(diags, outcome.diags...)
+			switch {
+			case outcome.erred:
+				result.State = plan.CheckError
+				result.Messages = append(result.Messages, cannotEvaluate("condition", e.c.clean(outcome.diags)))
+			case !outcome.known:
+				if result.State == plan.CheckPass {
+					result.State = plan.CheckUnknown
+				}
+			case !outcome.holds:
+				if result.State != plan.CheckError {
+					result.State = plan.CheckFail
+				}
+				result.Messages = append(result.Messages, redactText(outcome.message, e.c.read.secretTexts()))
+				result.Failures = append(result.Failures, &hcl.Diagnostic{
+					Severity: hcl.DiagWarning, Summary: "Check block assertion failed", Detail: outcome.message,
+					Subject: r.condition.Range().Ptr(), Expression: r.condition, EvalContext: evalCtx,
+				})
+			}
+		}
+		result.Failures = e.c.clean(result.Failures)
+		checks = append(checks, result)
+	}
+	return checks, e.c.clean(diags)
+}
