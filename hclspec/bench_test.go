@@ -80,12 +80,3 @@ func BenchmarkMillion(b *testing.B) {
 		runtime.KeepAlive(e)
 	}
 }
-
-func BenchmarkCSVDecode(b *testing.B) {
-	text := csvOf(100_000)
-	for b.Loop() {
-		if _, _, err := decodeCSV(text); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,10 +14,13 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/waybill-dev/waybill/hclspec/expressions"
 )
 
 // Bounds on what is read: a configuration or a data file beyond them is a
@@ -218,6 +222,27 @@ func isConfigName(name string) bool {
 	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "#")
 }
 
+// acceptText takes a byte order mark off and judges the encoding.
+func acceptText(filename string, src []byte) ([]byte, hcl.Diagnostics) {
+	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+	if utf8.Valid(src) {
+		return src, nil
+	}
+	line := 1
+	for rest := src; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size <= 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		rest = rest[size:]
+	}
+	at := hcl.Range{Filename: filename, Start: hcl.Pos{Line: line, Column: 1}, End: hcl.Pos{Line: line, Column: 1}}
+	return nil, hcl.Diagnostics{mistake("Invalid character encoding", fmt.Sprintf("The file %s is not encoded in UTF-8 (line %d). Save it as UTF-8.", filename, line), &at)}
+}
+
 // parse reads one file's text, JSON by its name, else HCL.
 func (c *Root) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 	src, diags := acceptText(name, src)
@@ -225,18 +250,18 @@ func (c *Root) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 		return nil, diags
 	}
 	if strings.HasSuffix(name, ".json") {
-		if diags := checkJSONDepth(name, src); diags.HasErrors() {
+		if diags := expressions.CheckJSON(name, src); diags.HasErrors() {
 			return nil, diags
 		}
 		return c.parser.ParseJSON(src, name)
 	}
-	if diags := checkDepth(name, src); diags.HasErrors() {
+	if diags := expressions.CheckText(name, src); diags.HasErrors() {
 		return nil, diags
 	}
 	file, diags := c.parser.ParseHCL(src, name)
 	if file != nil {
 		if body, ok := file.Body.(*hclsyntax.Body); ok {
-			useDecimals(body)
+			expressions.UseDecimals(body)
 		}
 	}
 	return file, diags

@@ -14,6 +14,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/waybill-dev/waybill/plan"
 )
 
@@ -124,7 +125,7 @@ func (s *stream) open() bool {
 			return false
 		}
 		s.text = text.AsString()
-		reader := csvReader(s.text)
+		reader := functions.CSVReader(s.text)
 		first, err := reader.Read()
 		if err != nil {
 			return false
@@ -253,7 +254,7 @@ func (s *stream) feed(chunks chan<- rowChunk, stop func() bool) (n int, ok bool)
 		flush()
 		return n, true
 	}
-	reader := csvReader(s.text)
+	reader := functions.CSVReader(s.text)
 	if _, err := reader.Read(); err != nil {
 		return 0, false
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/waybill-dev/waybill/plan"
 )
 
@@ -336,7 +337,7 @@ func (c *Root) noteSecret(a plan.Argument, v cty.Value) {
 // which provider misses it.
 func (c *Root) nameProvider(diags hcl.Diagnostics, p *provider, a plan.Argument) hcl.Diagnostics {
 	for i, d := range diags {
-		missing, ok := missingVariable(d)
+		missing, ok := functions.MissingVariable(d)
 		if !ok {
 			continue
 		}

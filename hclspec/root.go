@@ -23,6 +23,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/waybill-dev/waybill/plan"
 )
 
@@ -140,7 +141,7 @@ func newConfig(opts Options) (*Root, hcl.Diagnostics) {
 	}
 	c.asked = &noted{Files: c.opts.Files, paths: map[string]bool{filepath.Join(dir, "waybill.wbvars.hcl"): true}}
 	c.opts.Files = c.asked
-	c.funcs = c.functions()
+	c.funcs = functions.New(inputs{c.dir, c.asked}, environment{&c.opts, c.read})
 	c.static = &hcl.EvalContext{
 		Functions: c.funcs,
 		Variables: map[string]cty.Value{

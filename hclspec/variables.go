@@ -8,17 +8,14 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/waybill-dev/waybill/hclspec/expressions"
+	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // markSensitive is the mark of values that must never leave the program.
-const markSensitive = mark("sensitive")
-
-type mark string
-
-// GoString keeps the mark readable in test failures.
-func (m mark) GoString() string { return string(m) }
+const markSensitive = functions.Sensitive
 
 // variable is a variable block and, once gathered, its value.
 type variable struct {
@@ -279,7 +276,7 @@ func (v *variable) parse(text string) (cty.Value, error) {
 	if v.typ.IsPrimitiveType() || v.typ == cty.DynamicPseudoType {
 		return cty.StringVal(text), nil
 	}
-	if diags := checkDepth("", []byte(text)); diags.HasErrors() {
+	if diags := expressions.CheckText("", []byte(text)); diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)

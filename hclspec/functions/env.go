@@ -1,4 +1,4 @@
-package hclspec
+package functions
 
 import (
 	"errors"
@@ -16,8 +16,8 @@ func (m missingEnv) Error() string {
 	return "the environment variable " + m.name + " is not set; set it, or give env a default as its second argument"
 }
 
-// missingVariable is the environment variable that a diagnostic misses.
-func missingVariable(d *hcl.Diagnostic) (string, bool) {
+// MissingVariable is the environment variable that a diagnostic misses.
+func MissingVariable(d *hcl.Diagnostic) (string, bool) {
 	extra, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
 	if !ok {
 		return "", false
@@ -31,7 +31,7 @@ func missingVariable(d *hcl.Diagnostic) (string, bool) {
 
 // envFunc is env(name[, default]): an environment variable, always sensitive.
 // Offline, one that is not set is unknown.
-func (c *Config) envFunc() function.Function {
+func envFunc(env Env) function.Function {
 	return function.New(&function.Spec{
 		Description: "Returns an environment variable as a sensitive string, or the default where it is not set.",
 		Params:      []function.Parameter{{Name: "name", Type: cty.String}},
@@ -45,16 +45,17 @@ func (c *Config) envFunc() function.Function {
 			if name == "" {
 				return cty.DynamicVal, function.NewArgErrorf(0, "the name of an environment variable is required")
 			}
-			text, ok := c.opts.Environ(name)
+			text, ok := env.Lookup(name)
 			switch {
 			case ok:
-				c.read.secret(text)
-				return cty.StringVal(text).Mark(markSensitive), nil
+				value := cty.StringVal(text)
+				env.Secret(value)
+				return value.Mark(Sensitive), nil
 			case len(args) == 2:
-				collectSecrets(args[1], c.read.secret)
-				return args[1].Mark(markSensitive), nil
-			case c.opts.Offline:
-				return cty.UnknownVal(cty.String).Mark(markSensitive), nil
+				env.Secret(args[1])
+				return args[1].Mark(Sensitive), nil
+			case env.Offline():
+				return cty.UnknownVal(cty.String).Mark(Sensitive), nil
 			}
 			return cty.DynamicVal, missingEnv{name} // plain, so that it can be told from the diagnostic
 		},
@@ -68,9 +69,9 @@ var sensitiveFunc = function.New(&function.Spec{
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		value, marks := args[0].UnmarkDeep()
 		if len(marks) == 0 {
-			return value.Mark(markSensitive), nil
+			return value.Mark(Sensitive), nil
 		}
-		return args[0].Mark(markSensitive), nil
+		return args[0].Mark(Sensitive), nil
 	},
 })
 

@@ -1,4 +1,4 @@
-package hclspec
+package functions
 
 import (
 	"errors"

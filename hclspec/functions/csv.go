@@ -1,4 +1,4 @@
-package hclspec
+package functions
 
 import (
 	"encoding/csv"
@@ -31,15 +31,15 @@ var csvDecodeFunc = function.New(&function.Spec{
 	},
 })
 
-// csvReader reads records, each into the slice of the one before.
-func csvReader(text string) *csv.Reader {
+// CSVReader reads the records of a CSV text, each into the slice of the one before.
+func CSVReader(text string) *csv.Reader {
 	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))
 	r.ReuseRecord = true
 	return r
 }
 
 func decodeCSV(text string) ([]cty.Value, cty.Type, error) {
-	r := csvReader(text)
+	r := CSVReader(text)
 	first, err := r.Read()
 	switch {
 	case errors.Is(err, io.EOF):

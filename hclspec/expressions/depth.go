@@ -1,9 +1,8 @@
-package hclspec
+package expressions
 
 import (
 	"bytes"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -17,39 +16,18 @@ const (
 	maxJSONText  = 64 << 10
 )
 
-// acceptText takes a byte order mark off and judges the encoding.
-func acceptText(filename string, src []byte) ([]byte, hcl.Diagnostics) {
-	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
-	if utf8.Valid(src) {
-		return src, nil
-	}
-	line := 1
-	for rest := src; len(rest) > 0; {
-		r, size := utf8.DecodeRune(rest)
-		if r == utf8.RuneError && size <= 1 {
-			break
-		}
-		if r == '\n' {
-			line++
-		}
-		rest = rest[size:]
-	}
-	at := hcl.Range{Filename: filename, Start: hcl.Pos{Line: line, Column: 1}, End: hcl.Pos{Line: line, Column: 1}}
-	return nil, hcl.Diagnostics{mistake("Invalid character encoding", fmt.Sprintf("The file %s is not encoded in UTF-8 (line %d). Save it as UTF-8.", filename, line), &at)}
-}
-
 func tooDeep(at hcl.Range) hcl.Diagnostics {
 	return hcl.Diagnostics{mistake("Expression too deep", fmt.Sprintf("Brackets and templates are nested more than %d deep here. Break the expression up with locals.", maxNesting), at.Ptr())}
 }
 
-// checkDepth judges a text in HCL's own syntax before it is parsed.
-func checkDepth(filename string, src []byte) hcl.Diagnostics {
+// CheckText judges a text in HCL's own syntax before it is parsed.
+func CheckText(filename string, src []byte) hcl.Diagnostics {
 	tokens, _ := hclsyntax.LexConfig(src, filename, hcl.InitialPos)
 	return checkTokens(tokens)
 }
 
-// checkTemplateDepth judges the text of a template.
-func checkTemplateDepth(filename string, src []byte) hcl.Diagnostics {
+// CheckTemplate judges the text of a template.
+func CheckTemplate(filename string, src []byte) hcl.Diagnostics {
 	tokens, _ := hclsyntax.LexTemplate(src, filename, hcl.InitialPos)
 	return checkTokens(tokens)
 }
@@ -85,9 +63,9 @@ func checkTokens(tokens hclsyntax.Tokens) hcl.Diagnostics {
 	return nil
 }
 
-// checkJSONDepth judges a JSON text before it is parsed: how deep it is, and
+// CheckJSON judges a JSON text before it is parsed: how deep it is, and
 // how long its templates are.
-func checkJSONDepth(filename string, src []byte) hcl.Diagnostics {
+func CheckJSON(filename string, src []byte) hcl.Diagnostics {
 	at := func(offset int) hcl.Range {
 		line := 1 + bytes.Count(src[:offset], []byte("\n"))
 		pos := hcl.Pos{Line: line, Column: 1, Byte: offset}
@@ -116,6 +94,11 @@ func checkJSONDepth(filename string, src []byte) hcl.Diagnostics {
 		}
 	}
 	return nil
+}
+
+// mistake is an error diagnostic.
+func mistake(summary, detail string, subject *hcl.Range) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: subject}
 }
 
 func ptr(r hcl.Range) *hcl.Range { return &r }

@@ -1,4 +1,4 @@
-package hclspec
+package functions
 
 import (
 	"crypto/md5"
@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"maps"
 
 	ctyyaml "github.com/zclconf/go-cty-yaml"
 
@@ -23,9 +24,9 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
-// functions are the functions of the language: Terraform's, by Terraform's
-// names, and env. What a well-kept library has is taken from it.
-func (c *Config) functions() map[string]function.Function {
+// New makes the functions by name. What a well-kept library has is taken from
+// it.
+func New(files Files, env Env) map[string]function.Function {
 	functions := map[string]function.Function{
 		"abs":             stdlib.AbsoluteFunc,
 		"alltrue":         allTrueFunc,
@@ -125,9 +126,9 @@ func (c *Config) functions() map[string]function.Function {
 		"yamldecode":      yamlDecodeFunc,
 		"yamlencode":      ctyyaml.YAMLEncodeFunc,
 		"zipmap":          stdlib.ZipmapFunc,
-		"env":             c.envFunc(),
+		"env":             envFunc(env),
 	}
-	c.fileFunctions(functions)
+	maps.Copy(functions, fileFunctions(files))
 	for name, f := range functions {
 		functions[name] = guarded(f)
 	}
@@ -138,7 +139,7 @@ func (c *Config) functions() map[string]function.Function {
 	for name, f := range functions {
 		known[name] = f
 	}
-	functions["templatefile"] = guarded(c.templateFileFunc(known))
+	functions["templatefile"] = guarded(templateFileFunc(files, known))
 	functions["templatestring"] = guarded(templateStringFunc(known))
 	return functions
 }

@@ -1,4 +1,4 @@
-package hclspec
+package expressions
 
 import (
 	"github.com/hashicorp/hcl/v2"
@@ -17,8 +17,8 @@ import (
 // Templates inside JSON syntax are parsed only as they are evaluated: there
 // HCL's own operators stay.
 
-// useDecimals makes the operators of a parsed file or template compute so.
-func useDecimals(root hclsyntax.Node) {
+// UseDecimals makes the operators of a parsed file or template compute so.
+func UseDecimals(root hclsyntax.Node) {
 	_ = hclsyntax.VisitAll(root, func(node hclsyntax.Node) hcl.Diagnostics { // nothing can go wrong
 		if operation, ok := node.(*hclsyntax.BinaryOpExpr); ok {
 			operation.Op = decimalOperation(operation.Op)

@@ -1,4 +1,4 @@
-package hclspec
+package functions
 
 import (
 	"bytes"
@@ -18,6 +18,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/waybill-dev/waybill/hclspec/expressions"
 )
 
 // textFunc is a function of strings that gives a bool.
@@ -170,14 +172,14 @@ func render(name, text string, vars cty.Value, functions map[string]function.Fun
 	if ty := vars.Type(); !ty.IsObjectType() && !ty.IsMapType() {
 		return cty.DynamicVal, function.NewArgErrorf(1, "invalid vars value: must be a map")
 	}
-	if diags := checkTemplateDepth(name, []byte(text)); diags.HasErrors() {
+	if diags := expressions.CheckTemplate(name, []byte(text)); diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
 	expr, diags := hclsyntax.ParseTemplate([]byte(text), name, hcl.InitialPos)
 	if diags.HasErrors() {
 		return cty.DynamicVal, firstError(diags)
 	}
-	useDecimals(expr)
+	expressions.UseDecimals(expr)
 	ctx := &hcl.EvalContext{Functions: functions, Variables: vars.AsValueMap()}
 	for variable := range ctx.Variables {
 		if !hclsyntax.ValidIdentifier(variable) {
@@ -203,7 +205,7 @@ func firstError(diags hcl.Diagnostics) error {
 			if d.Subject == nil {
 				return fmt.Errorf("%s: %s", d.Summary, d.Detail)
 			}
-			return fmt.Errorf("%s: %s; %s", place(*d.Subject), d.Summary, d.Detail)
+			return fmt.Errorf("%s: %s; %s", fmt.Sprintf("%s:%d", d.Subject.Filename, d.Subject.Start.Line), d.Summary, d.Detail)
 		}
 	}
 	return errors.New("the template has a mistake")
