@@ -141,11 +141,14 @@ func (s *site) note(text string) {
 // values are the arguments and attributes of one tracked item.
 func (s *site) values(address string) map[string]any {
 	s.t.Helper()
-	var resource struct {
-		Address string
-		Values  map[string]any
+	var shown struct {
+		Resource struct {
+			Address string
+			Values  map[string]any
+		}
 	}
-	decode(s.t, s.must(0, "state", "show", "-json", address).stdout, &resource)
+	decode(s.t, s.must(0, "state", "show", "-json", address).stdout, &shown)
+	resource := shown.Resource
 	if resource.Address != address {
 		s.t.Fatalf("state show -json %s is about %s", address, resource.Address)
 	}

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,7 +36,9 @@ var layers = []struct {
 	{"state/sqlite", []string{"failpoint", "value", "plan", "state"}},
 	{"state/statetest", []string{"value", "plan", "state"}},
 	{"agent", []string{"failpoint", "value", "plan", "hclspec", "providers", "state"}},
-	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent"}},
+	{"tfjson", []string{"value", "plan"}},
+	{"cli/view", []string{"value", "plan", "tfjson", "state"}},
+	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent", "tfjson", "cli/view"}},
 	{"oracle", []string{"value", "plan", "providers/sandbox", "state"}}, // of the fault tests
 	{"crash", nil}, // tests of the whole program
 	{"", []string{"cli", "providers", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
@@ -90,6 +97,47 @@ func TestImportsRunDown(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestOnlyViewsPrint: what stands on a terminal went through cli/view, which
+// escapes what came from outside.
+func TestOnlyViewsPrint(t *testing.T) {
+	forbidden := map[string][]string{
+		"fmt": {"Print", "Printf", "Println"},
+		"os":  {"Stdout", "Stderr"},
+	}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (path == filepath.Join("cli", "view") || path == "bench" || path != "." && strings.HasPrefix(d.Name(), ".")):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				if of, ok := n.X.(*ast.Ident); ok && contains(forbidden[of.Name], n.Sel.Name) {
+					t.Errorf("%s: %s.%s is for cli/view only", files.Position(n.Pos()), of.Name, n.Sel.Name)
+				}
+			case *ast.CallExpr:
+				if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "print" || f.Name == "println") {
+					t.Errorf("%s: %s writes to standard error past cli/view", files.Position(n.Pos()), f.Name)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -47,7 +47,7 @@ func (p *program) agent(ctx context.Context, f *passFlags, maxUntrack string) er
 	if err := f.later(); err != nil {
 		return err
 	}
-	options := agent.AgentOptions{Report: func(cfg *hclspec.Config, diags hcl.Diagnostics) { p.diagnostics(cfg.Sources(), diags) }}
+	options := agent.AgentOptions{Report: func(cfg *hclspec.Config, diags hcl.Diagnostics) { p.view.Diagnostics(cfg.Sources(), diags) }}
 	var err error
 	if options.Dir, err = filepath.Abs("."); err != nil {
 		return fmt.Errorf("configuration directory: %w", err)
@@ -185,7 +185,7 @@ func (p *program) firstSettings(o hclspec.Options, sandboxed bool) (hclspec.Sett
 	if !diags.HasErrors() {
 		diags = more
 	}
-	p.diagnostics(cfg.Sources(), diags)
+	p.view.Diagnostics(cfg.Sources(), diags)
 	return settings, "", errors.New("the configuration cannot be loaded, and no last good one is kept beside the state: mend it, then start the agent again")
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/plan"
 )
 
 func applyCommand() *command {
@@ -59,28 +60,28 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 	defer s.close()
 	// A provider block at fault is told before a state is made.
 	if _, diags := s.config.Accounts(); diags.HasErrors() {
-		s.view.diagnostics(s.config.Sources(), s.config.Mistakes(ctx, diags))
+		s.view.Diagnostics(s.config.Sources(), s.config.Mistakes(ctx, diags))
 		return exitError
 	}
 	_, statErr := os.Stat(s.path)
 	store, err := p.writer(s.path, "apply")
 	if err != nil {
-		return s.view.fail(err)
+		return s.fail(err)
 	}
 	options.StatePath = s.path
-	approve := func(r *agent.Result) (bool, error) {
-		s.view.progressDone()
-		s.view.planned(r, plannedApply)
+	approve := func(r *plan.Result) (bool, error) {
+		s.view.ProgressDone()
+		s.view.Planned(r, false)
 		if !autoApprove && needsApproval(r) {
 			if yes, err := p.ask(ctx, r); !yes || err != nil {
 				return false, err
 			}
 		}
-		s.view.applying(r)
+		s.view.Applying(r)
 		return true, nil
 	}
-	result, diags, err := p.runner(agent.Revision(".", s.config.Files()), f.parallelism, s.view.progress).Apply(ctx, s.config, store, options, approve)
-	s.view.progressDone()
+	result, diags, err := p.runner(agent.Revision(".", s.config.Files()), f.parallelism, s.view.Progress).Apply(ctx, s.config, store, options, approve)
+	s.view.ProgressDone()
 	if code, ok := p.passFailed(ctx, s, diags, err); !ok {
 		return p.closing(store, code)
 	}
@@ -92,8 +93,8 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 		}
 		return code
 	}
-	s.view.warnings(result)
-	s.view.applied(result)
+	s.view.Warnings(result)
+	s.view.Applied(result)
 	return p.closing(store, exitCode(result, f))
 }
 
@@ -106,15 +107,15 @@ func removeState(path string) {
 
 // needsApproval: reading alone harms nobody, unless what is read decides what is
 // tracked and forgotten.
-func needsApproval(r *agent.Result) bool {
+func needsApproval(r *plan.Result) bool {
 	return len(r.Plan.Changes) > 0 || len(r.Pulls) > 0 || (len(r.Dependents) > 0 && r.Reads > 0)
 }
 
 // ask puts the question of apply and reads the answer from standard input, a
 // terminal or not.
-func (p *program) ask(ctx context.Context, r *agent.Result) (bool, error) {
-	_ = p.out.Flush()
-	p.askView(r)
+func (p *program) ask(ctx context.Context, r *plan.Result) (bool, error) {
+	_ = p.view.Out.Flush()
+	p.view.AskApply(r)
 	type reply struct {
 		line string
 		err  error

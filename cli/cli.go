@@ -1,5 +1,5 @@
 // Package cli is the command line: arguments in, text or JSON out. One file a
-// command; the view_*.go files are the only ones that print.
+// command; what is printed goes through cli/view.
 package cli
 
 import (
@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/waybill-dev/waybill/cli/view"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 )
@@ -37,21 +38,15 @@ func Main(args []string, vendors []*providers.Definition) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
-	p := &program{
-		vendors: vendors,
-		in:      os.Stdin,
-		out:     newStream(os.Stdout, os.Environ()),
-		err:     newStream(os.Stderr, os.Environ()),
-		environ: os.Environ(),
-		now:     time.Now,
-	}
+	out, errs := view.Streams(os.Environ())
+	p := newProgram(vendors, out, errs)
+	p.in, p.environ = os.Stdin, os.Environ()
 	paceCollector(p.getenv)
 	code := p.main(ctx, args)
-	if err := p.out.Flush(); err != nil {
-		p.fail(fmt.Errorf("write standard output: %w", err))
-		code = exitError
+	if err := out.Flush(); err != nil {
+		code = p.fail(fmt.Errorf("write standard output: %w", err))
 	}
-	_ = p.err.Flush()
+	_ = errs.Flush()
 	return code
 }
 
@@ -59,16 +54,30 @@ func Main(args []string, vendors []*providers.Definition) int {
 type program struct {
 	vendors []*providers.Definition
 	in      io.Reader
-	out     *stream // data
-	err     *stream // everything else
+	view    *view.View
 	environ []string
 	now     func() time.Time
 	log     *slog.Logger
 }
 
+func newProgram(vendors []*providers.Definition, out, errs *view.Stream) *program {
+	p := &program{vendors: vendors, now: time.Now}
+	p.view = &view.View{Out: out, Err: errs, Schemas: p.schemas(), Release: Version, Now: func() time.Time { return p.now() }}
+	return p
+}
+
+// fail prints an error and returns the exit code for it.
+func (p *program) fail(err error) int {
+	p.view.Error(err)
+	return exitError
+}
+
+// note prints a line beside the data.
+func (p *program) note(format string, args ...any) { p.view.Note(format, args...) }
+
 // main handles what stands before the command, finds the command and runs it.
 func (p *program) main(ctx context.Context, args []string) int {
-	log, err := newLogger(p.err, p.getenv)
+	log, err := newLogger(p.view.Err, p.getenv)
 	if err != nil {
 		return p.fail(err)
 	}
@@ -79,17 +88,17 @@ func (p *program) main(ctx context.Context, args []string) int {
 	case err != nil:
 		return p.fail(err)
 	case global.help:
-		p.usage(all)
+		p.usage(p.view.Out, all)
 		return exitOK
 	case global.version:
 		rest = append([]string{"version"}, rest...)
 	case len(rest) == 0:
-		p.usageTo(p.err, all)
+		p.usage(p.view.Err, all)
 		return exitError
 	}
 	if rest[0] == "help" {
 		if len(rest) == 1 {
-			p.usage(all)
+			p.usage(p.view.Out, all)
 			return exitOK
 		}
 		rest = append(rest[1:], "-help")
@@ -98,6 +107,9 @@ func (p *program) main(ctx context.Context, args []string) int {
 		if err := os.Chdir(global.chdir); err != nil {
 			return p.fail(fmt.Errorf("-chdir=%s: %w", global.chdir, errors.Unwrap(err)))
 		}
+	}
+	if isGroup(all, rest[0]) && (len(rest) == 1 || isHelp(rest[1])) {
+		return p.group(all, rest)
 	}
 	c, rest, err := findCommand(all, rest)
 	if err != nil {
@@ -111,13 +123,14 @@ func (p *program) run(ctx context.Context, c *command, args []string) int {
 	args, err := p.parseFlags(c, args)
 	switch {
 	case errors.Is(err, errHelp):
-		p.commandUsage(p.out, c)
+		p.view.CommandUsage(p.view.Out, p.described(c))
 		return exitOK
 	case err != nil:
 		return p.fail(err)
 	case len(args) < c.minArgs || (c.maxArgs >= 0 && len(args) > c.maxArgs):
 		p.fail(fmt.Errorf("%s: %s", c.name, argumentMistake(c, args)))
-		p.commandUsage(p.err, c)
+		p.note("")
+		p.view.CommandUsage(p.view.Err, p.described(c))
 		return exitError
 	}
 	return c.run(ctx, p, args)
@@ -147,28 +160,4 @@ func (p *program) schemas() []*plan.Schema {
 		schemas[i] = v.Schema
 	}
 	return schemas
-}
-
-// typeOf is the resource type of that name, nil when no vendor has it.
-func (p *program) typeOf(name string) *plan.Type {
-	for _, v := range p.vendors {
-		for _, t := range v.Schema.Types {
-			if t.Name == name {
-				return t
-			}
-		}
-	}
-	return nil
-}
-
-// providerOf is the vendor that a resource type belongs to, "" when unknown.
-func (p *program) providerOf(typ string) string {
-	for _, v := range p.vendors {
-		for _, t := range v.Schema.Types {
-			if t.Name == typ {
-				return v.Schema.Provider
-			}
-		}
-	}
-	return ""
 }

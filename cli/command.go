@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
+
+	"github.com/waybill-dev/waybill/cli/view"
 )
 
 // command is one command of the table. Its flags are registered anew for each
@@ -20,6 +22,7 @@ type command struct {
 	args    string // what stands after the flags: "[NAME]"
 	summary string // one line for the list of commands
 	detail  string // for the command's own help
+	example string // likewise: command lines
 	flags   func(*flag.FlagSet)
 	minArgs int
 	maxArgs int // -1: any number
@@ -51,7 +54,7 @@ func commands() []*command {
 		stateRemoveCommand(),
 		stateShowCommand(),
 		versionCommand(),
-	}, laterCommands()...)
+	}, unsupportedCommands()...)
 }
 
 // globalFlags are those that stand before the command.
@@ -90,16 +93,13 @@ func findCommand(all []*command, args []string) (*command, []string, error) {
 		return c, args[1:], nil
 	}
 	if subs := subcommands(all, args[0]); len(subs) > 0 {
-		word := ""
-		if len(args) > 1 && !strings.HasPrefix(args[1], "-") {
-			word = args[1]
-		}
 		names := make([]string, len(subs))
 		for i, c := range subs {
 			names[i] = strings.TrimPrefix(c.name, args[0]+" ")
 		}
-		if word == "" {
-			return nil, nil, fmt.Errorf("waybill %s needs a subcommand: %s", args[0], strings.Join(names, ", "))
+		word := args[1]
+		if strings.HasPrefix(word, "-") {
+			return nil, nil, needsSubcommand(args[0], names)
 		}
 		return nil, nil, fmt.Errorf("waybill %s has no subcommand named %q%s\n\nIts subcommands are %s",
 			args[0], word, didYouMean(word, names), strings.Join(names, ", "))
@@ -130,6 +130,57 @@ func subcommands(all []*command, name string) []*command {
 	return subs
 }
 
+// isGroup reports whether a word is the first of several commands, and no command.
+func isGroup(all []*command, word string) bool {
+	return byName(all, word) == nil && len(subcommands(all, word)) > 0
+}
+
+func isHelp(arg string) bool {
+	name := strings.TrimLeft(arg, "-")
+	return strings.HasPrefix(arg, "-") && (name == "h" || name == "help")
+}
+
+// group answers to the first word of several commands, alone or with -help.
+func (p *program) group(all []*command, args []string) int {
+	subs := subcommands(all, args[0])
+	if len(args) > 1 {
+		p.view.GroupUsage(p.view.Out, args[0], p.describedAll(subs))
+		return exitOK
+	}
+	names := make([]string, len(subs))
+	for i, c := range subs {
+		names[i] = strings.TrimPrefix(c.name, args[0]+" ")
+	}
+	p.fail(needsSubcommand(args[0], names))
+	p.note("")
+	p.view.GroupUsage(p.view.Err, args[0], p.describedAll(subs))
+	return exitError
+}
+
+func needsSubcommand(word string, names []string) error {
+	return fmt.Errorf("waybill %s needs a subcommand: %s", word, strings.Join(names, ", "))
+}
+
+// mainCommands is how many of the commands help lists first.
+const mainCommands = 5
+
+func (p *program) usage(s *view.Stream, all []*command) {
+	p.view.Usage(s, p.describedAll(all[:mainCommands]), p.describedAll(all[mainCommands:]))
+}
+
+// described is what help tells of a command.
+func (p *program) described(c *command) view.Command {
+	return view.Command{Name: c.name, Args: c.args, Summary: c.summary, Detail: c.detail, Example: c.example, Flags: p.flagSet(c)}
+}
+
+func (p *program) describedAll(list []*command) []view.Command {
+	described := make([]view.Command, len(list))
+	for i, c := range list {
+		described[i] = p.described(c)
+	}
+	return described
+}
+
 func newFlagSet(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // the views print
@@ -146,7 +197,8 @@ func (p *program) flagSet(c *command) *flag.FlagSet {
 	fs.BoolFunc("no-color", "no colours, on a terminal too", func(text string) error {
 		off, err := strconv.ParseBool(text)
 		if err == nil && off {
-			p.out.color, p.err.color = false, false
+			p.view.Out.NoColor()
+			p.view.Err.NoColor()
 		}
 		return err
 	})
@@ -157,7 +209,7 @@ func (p *program) flagSet(c *command) *flag.FlagSet {
 // stand, and returns the other arguments. After "--" all are arguments.
 func (p *program) parseFlags(c *command, args []string) ([]string, error) {
 	if c.anyFlags {
-		if slices.ContainsFunc(args, func(a string) bool { return strings.TrimLeft(a, "-") == "help" || a == "-h" }) {
+		if slices.ContainsFunc(args, isHelp) {
 			return nil, errHelp
 		}
 		return args, nil

@@ -103,7 +103,7 @@ func (p *program) locate(flags stateFlags) (located, bool) {
 	if cfg != nil {
 		settings, settingDiags := settingsOf(cfg)
 		if settingDiags.HasErrors() {
-			return l, p.reportLoad(cfg.Sources(), settingDiags)
+			return l, p.view.Load(cfg.Sources(), settingDiags)
 		}
 		l.path = settings.BackendPath
 		if !diags.HasErrors() {
@@ -119,12 +119,13 @@ func (p *program) locate(flags stateFlags) (located, bool) {
 	return l, true
 }
 
-// reader opens the state for reading. Where there is no state but one of
-// -sandbox, that one is read, and a note says so.
-func (p *program) reader(flags stateFlags) (state.Reader, located, bool) {
+// openReader opens the state for reading. Where there is no state but one of
+// -sandbox, that one is read, and a note says so. The error is state.ErrNoState,
+// in words for people, where there is neither.
+func (p *program) openReader(flags stateFlags) (state.Reader, located, error) {
 	l, ok := p.locate(flags)
 	if !ok {
-		return nil, l, false
+		return nil, l, errUnlocated
 	}
 	r, err := sqlite.OpenReader(l.path)
 	if errors.Is(err, state.ErrNoState) && !flags.sandbox {
@@ -135,14 +136,34 @@ func (p *program) reader(flags stateFlags) (state.Reader, located, bool) {
 		}
 	}
 	if errors.Is(err, state.ErrNoState) {
-		p.fail(fmt.Errorf("there is no state at %s yet: run waybill apply, or waybill agent, first", l.path))
-		return nil, l, false
+		return nil, l, noStateError{l.path}
 	}
 	if err != nil {
-		p.fail(fmt.Errorf("open state %s: %w", l.path, err))
-		return nil, l, false
+		return nil, l, fmt.Errorf("open state %s: %w", l.path, err)
 	}
-	return r, l, true
+	return r, l, nil
+}
+
+// errUnlocated: the configuration does not say where the state is.
+var errUnlocated = errors.New("where the state is cannot be told before the configuration is mended")
+
+// noStateError says that there is no state yet, and where.
+type noStateError struct{ path string }
+
+func (e noStateError) Error() string {
+	return fmt.Sprintf("there is no state at %s yet: run waybill apply, or waybill agent, first", e.path)
+}
+
+// Is makes it a state.ErrNoState.
+func (e noStateError) Is(target error) bool { return target == state.ErrNoState }
+
+// reader is openReader with its error printed.
+func (p *program) reader(flags stateFlags) (state.Reader, located, bool) {
+	r, l, err := p.openReader(flags)
+	if err != nil {
+		p.fail(err)
+	}
+	return r, l, err == nil
 }
 
 // writer opens the state for writing, under its lock.

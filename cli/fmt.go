@@ -85,17 +85,17 @@ func (p *program) formatFile(f *fmtFlags, name string) (changed, ok bool) {
 	}
 	formatted, diags := hclspec.Format(name, src)
 	if diags.HasErrors() {
-		p.diagnostics(map[string]*hcl.File{name: {Bytes: src}}, diags)
+		p.view.Diagnostics(map[string]*hcl.File{name: {Bytes: src}}, diags)
 		return false, false
 	}
 	if bytes.Equal(src, formatted) {
 		return false, true
 	}
 	if f.list {
-		p.out.println(name)
+		p.view.Line(name)
 	}
 	if f.diff {
-		p.showDiff(name, src, formatted)
+		p.view.Diff(name, src, formatted)
 	}
 	if f.write && !f.check {
 		if err := replaceFile(name, formatted); err != nil {
@@ -114,15 +114,15 @@ func (p *program) formatInput(f *fmtFlags) int {
 	const name = "<stdin>"
 	formatted, diags := hclspec.Format(name, src)
 	if diags.HasErrors() {
-		p.diagnostics(map[string]*hcl.File{name: {Bytes: src}}, diags)
+		p.view.Diagnostics(map[string]*hcl.File{name: {Bytes: src}}, diags)
 		return exitError
 	}
 	same := bytes.Equal(src, formatted)
 	switch {
 	case f.diff && !same:
-		p.showDiff(name, src, formatted)
+		p.view.Diff(name, src, formatted)
 	case !f.check && !f.diff:
-		_, _ = p.out.Write(formatted)
+		p.view.Exact(formatted)
 	}
 	if f.check && !same {
 		return exitCheck

@@ -46,9 +46,9 @@ func historyCommand() *command {
 					return p.closing(reader, p.fail(fmt.Errorf("read history: %w", contextError(ctx, err))))
 				}
 				if asJSON {
-					p.jsonEvent(event)
+					p.view.JSONEvent(event)
 				} else {
-					p.showEvent(event)
+					p.view.Event(event)
 				}
 			}
 			return p.closing(reader, exitOK)

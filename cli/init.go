@@ -19,7 +19,7 @@ func initCommand() *command {
 			}
 			for _, e := range entries {
 				if !strings.HasPrefix(e.Name(), ".") {
-					p.out.println("Nothing is needed here: run waybill plan.")
+					p.view.Line("Nothing is needed here: run waybill plan.")
 					return exitOK
 				}
 			}
@@ -27,7 +27,8 @@ func initCommand() *command {
 			if err := os.WriteFile(name, []byte(startingConfiguration), 0o644); err != nil {
 				return p.fail(fmt.Errorf("write starting configuration: %w", err))
 			}
-			p.out.printf("Wrote %s.\n\nTry it without credentials: waybill plan -sandbox\n", name)
+			p.view.Line("Wrote " + name + ".")
+			p.note("\nTry it without credentials: waybill plan -sandbox")
 			return exitOK
 		},
 	}

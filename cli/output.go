@@ -8,8 +8,10 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -21,6 +23,7 @@ func outputCommand() *command {
 		name:    "output",
 		args:    "[NAME]",
 		summary: "Show the outputs, as they were last recorded",
+		example: "waybill output -raw fax_cost",
 		maxArgs: 1,
 		flags: func(fs *flag.FlagSet) {
 			flags.register(fs)
@@ -38,12 +41,19 @@ func outputCommand() *command {
 			case raw && asJSON:
 				return p.fail(errors.New("output: give -raw or -json, not both"))
 			}
-			reader, _, ok := p.reader(flags)
-			if !ok {
-				return exitError
+			reader, _, err := p.openReader(flags)
+			if errors.Is(err, state.ErrNoState) && name == "" {
+				return p.outputs(nil, asJSON)
 			}
-			outputs, err := storedOutputs(ctx, reader, name)
-			if err == nil {
+			if err != nil {
+				return p.fail(err)
+			}
+			outputs, err := recordedOutputs(ctx, reader)
+			switch {
+			case err != nil:
+			case name == "":
+				return p.closing(reader, p.outputs(outputs, asJSON))
+			default:
 				err = p.output(outputs, name, asJSON, raw)
 			}
 			if err != nil {
@@ -54,49 +64,84 @@ func outputCommand() *command {
 	}
 }
 
-func (p *program) output(outputs []state.StoredOutput, name string, asJSON, raw bool) error {
-	switch {
-	case name == "" && asJSON:
-		p.indentedJSON(jsonOutputs(outputs))
-		return nil
-	case name == "" && len(outputs) == 0:
-		p.note("The state has no outputs.")
-		return nil
-	case name == "":
-		return p.showOutputs(outputs)
-	}
-	o := outputs[0]
-	if o.Sensitive {
-		return fmt.Errorf("output %s is sensitive: its value is never recorded, so it cannot be shown", o.Name)
-	}
-	v, err := agent.OutputValue(o)
+// recordedOutputs are the outputs of a state, with unknown values before the first
+// read and none where they are sensitive.
+func recordedOutputs(ctx context.Context, reader state.Reader) ([]plan.Output, error) {
+	stored, err := reader.Outputs(ctx)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("read outputs: %w", contextError(ctx, err))
 	}
-	if raw {
-		text, err := rawText(o.Name, v)
+	outputs := make([]plan.Output, len(stored))
+	for i, o := range stored {
+		v, err := agent.OutputValue(o)
+		if err != nil {
+			return nil, err
+		}
+		outputs[i] = plan.Output{Name: o.Name, Sensitive: o.Sensitive, Value: v}
+		if len(o.Type) > 0 {
+			if outputs[i].Type, err = ctyjson.UnmarshalType(o.Type); err != nil {
+				return nil, fmt.Errorf("stored output %s: %w", o.Name, err)
+			}
+		}
+	}
+	return outputs, nil
+}
+
+// outputs prints all outputs.
+func (p *program) outputs(outputs []plan.Output, asJSON bool) int {
+	switch {
+	case asJSON:
+		p.view.JSONOutputs(outputs)
+	case len(outputs) == 0:
+		p.view.Warn("No outputs found", "The state has no outputs. Define some in the configuration, then run waybill apply.")
+	default:
+		p.view.Outputs(outputs)
+	}
+	return exitOK
+}
+
+// output prints the output of that name.
+func (p *program) output(outputs []plan.Output, name string, asJSON, raw bool) error {
+	o, err := outputNamed(outputs, name)
+	switch {
+	case err != nil:
+		return err
+	case o.Sensitive:
+		return fmt.Errorf("output %s is sensitive: its value is never recorded, so it cannot be shown", o.Name)
+	case !asJSON && !raw:
+		p.view.Value(o.Value)
+		return nil
+	case !o.Value.IsWhollyKnown():
+		return fmt.Errorf("output %s is known after the first read", name)
+	case raw:
+		text, err := rawText(name, o.Value)
 		if err != nil {
 			return err
 		}
-		p.out.printf("%s", text)
+		p.view.Exact([]byte(text))
 		return nil
 	}
-	if asJSON {
-		if !v.IsWhollyKnown() {
-			return notKnownYet(o.Name)
-		}
-		_, _ = p.out.Write(append(o.Value[:len(o.Value):len(o.Value)], '\n'))
-		return nil
+	encoded, err := value.Encode(o.Value)
+	if err != nil {
+		return fmt.Errorf("output %s: %w", name, err)
 	}
-	p.out.println(valueText(v, ""))
+	p.view.JSON(encoded)
 	return nil
+}
+
+func outputNamed(outputs []plan.Output, name string) (plan.Output, error) {
+	var names []string
+	for _, o := range outputs {
+		if o.Name == name {
+			return o, nil
+		}
+		names = append(names, o.Name)
+	}
+	return plan.Output{}, fmt.Errorf("the state has no output named %q%s\n\nA new output is there once waybill apply has run", name, didYouMean(name, names))
 }
 
 // rawText is a value as a script wants it.
 func rawText(name string, v cty.Value) (string, error) {
-	if !v.IsWhollyKnown() {
-		return "", notKnownYet(name)
-	}
 	if v.Type() == cty.Number && !v.IsNull() {
 		return value.FormatNumber(v.AsBigFloat()), nil
 	}
@@ -105,8 +150,4 @@ func rawText(name string, v cty.Value) (string, error) {
 		return "", fmt.Errorf("output %s is not a string, number or bool: use -json", name)
 	}
 	return s.AsString(), nil
-}
-
-func notKnownYet(name string) error {
-	return fmt.Errorf("output %s is known after the first read", name)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/cli/view"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
@@ -19,6 +20,7 @@ import (
 type passFlags struct {
 	variableFlags
 	json        bool
+	verbose     bool
 	detailed    bool
 	check       bool
 	refresh     bool
@@ -33,6 +35,7 @@ type passFlags struct {
 func (f *passFlags) register(fs *flag.FlagSet) {
 	f.variableFlags.register(fs)
 	fs.BoolVar(&f.json, "json", false, "print Terraform's machine-readable UI, one JSON object a line")
+	fs.BoolVar(&f.verbose, "verbose", false, "show every change in full, however many there are")
 	fs.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	fs.BoolVar(&f.check, "check-exitcode", false, "exit 3 when an expectation or check fails")
 	fs.BoolVar(&f.refresh, "refresh", true, "read the vendors; with false the stored values serve")
@@ -78,23 +81,23 @@ type pass struct {
 	config  *hclspec.Config
 	path    string // of the state
 	sandbox *localSandbox
-	view    passView
+	view    view.Pass
 }
 
 // prepare loads the configuration, and starts a sandbox when one is asked for.
 // Its errors are printed.
 func (p *program) prepare(ctx context.Context, f *passFlags) (*pass, bool) {
-	s := &pass{view: p.passView(f.json)}
-	s.view.begin()
+	s := &pass{view: p.view.NewPass(f.json, f.verbose)}
+	s.view.Begin()
 	if err := f.later(); err != nil {
-		s.view.fail(err)
+		s.fail(err)
 		return s, false
 	}
 	options := p.options(f.variableFlags, false)
 	if f.sandbox {
 		var err error
 		if s.sandbox, err = p.startSandbox(ctx); err != nil {
-			s.view.fail(err)
+			s.fail(err)
 			return s, false
 		}
 		options.Overrides = s.sandbox.overrides()
@@ -109,7 +112,7 @@ func (p *program) prepare(ctx context.Context, f *passFlags) (*pass, bool) {
 	if !diags.HasErrors() {
 		diags = append(diags, more...)
 	}
-	s.view.diagnostics(cfg.Sources(), diags)
+	s.view.Diagnostics(cfg.Sources(), diags)
 	if diags.HasErrors() {
 		s.close()
 		return s, false
@@ -118,12 +121,18 @@ func (p *program) prepare(ctx context.Context, f *passFlags) (*pass, bool) {
 	if f.sandbox {
 		s.path = sandboxPath(s.path)
 		if err := errors.Join(s.sandbox.remember(ctx, s.path), s.sandbox.declare(ctx, cfg)); err != nil {
-			s.view.fail(err)
+			s.fail(err)
 			s.close()
 			return s, false
 		}
 	}
 	return s, true
+}
+
+// fail prints an error and returns the exit code for it.
+func (s *pass) fail(err error) int {
+	s.view.Error(err)
+	return exitError
 }
 
 // close ends the sandbox, where there is one.
@@ -134,7 +143,7 @@ func (s *pass) close() {
 }
 
 // runner makes what carries a pass out.
-func (p *program) runner(revision string, parallelism int, progress func(agent.Progress)) *agent.Runner {
+func (p *program) runner(revision string, parallelism int, progress func(plan.Progress)) *agent.Runner {
 	return &agent.Runner{
 		Vendors:     p.vendors,
 		Now:         p.now,
@@ -157,27 +166,27 @@ func (p *program) plan(ctx context.Context, f *passFlags) int {
 	switch {
 	case errors.Is(err, state.ErrNoState):
 	case err != nil:
-		return s.view.fail(fmt.Errorf("open state %s: %w", s.path, err))
+		return s.fail(fmt.Errorf("open state %s: %w", s.path, err))
 	default:
 		reader = opened
 		defer opened.Close()
 	}
 	options := agent.PassOptions{Refresh: f.refresh, StatePath: s.path}
-	result, diags, err := p.runner("", f.parallelism, s.view.progress).Plan(ctx, s.config, reader, options)
-	s.view.progressDone()
+	result, diags, err := p.runner("", f.parallelism, s.view.Progress).Plan(ctx, s.config, reader, options)
+	s.view.ProgressDone()
 	if code, ok := p.passFailed(ctx, s, diags, err); !ok {
 		return code
 	}
-	s.view.warnings(result)
-	s.view.planned(result, plannedDry)
+	s.view.Warnings(result)
+	s.view.Planned(result, true)
 	return exitCode(result, f)
 }
 
 // passFailed prints what went wrong with a pass, if anything did.
 func (p *program) passFailed(ctx context.Context, s *pass, diags hcl.Diagnostics, err error) (int, bool) {
-	s.view.diagnostics(s.config.Sources(), diags)
+	s.view.Diagnostics(s.config.Sources(), diags)
 	if err != nil {
-		return s.view.fail(contextError(ctx, err)), false
+		return s.fail(contextError(ctx, err)), false
 	}
 	if diags.HasErrors() {
 		return exitError, false
@@ -186,7 +195,7 @@ func (p *program) passFailed(ctx context.Context, s *pass, diags hcl.Diagnostics
 }
 
 // exitCode is the exit code of a pass that went to its end: 1 beats 3 beats 2.
-func exitCode(result *agent.Result, f *passFlags) int {
+func exitCode(result *plan.Result, f *passFlags) int {
 	switch {
 	case result.CredentialsFailed:
 		return exitError

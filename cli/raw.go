@@ -35,7 +35,7 @@ func rawShowCommand() *command {
 			case err != nil:
 				return p.closing(reader, p.fail(fmt.Errorf("read raw %d: %w", id, contextError(ctx, err))))
 			}
-			p.showRaw(raw)
+			p.view.Raw(raw)
 			return p.closing(reader, exitOK)
 		},
 	}

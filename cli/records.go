@@ -38,9 +38,9 @@ func recordsCommand() *command {
 					return p.closing(reader, p.fail(fmt.Errorf("read records: %w", contextError(ctx, err))))
 				}
 				if asJSON {
-					p.jsonRecord(record)
+					p.view.JSONRecord(record)
 				} else {
-					p.showRecord(record)
+					p.view.Record(record)
 				}
 			}
 			return p.closing(reader, exitOK)

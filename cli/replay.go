@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/plan"
 )
 
 func replayCommand() *command {
@@ -53,7 +54,7 @@ func (p *program) replay(ctx context.Context, flags stateFlags, variables variab
 	if !diags.HasErrors() {
 		diags = append(diags, more...)
 	}
-	if !p.reportLoad(cfg.Sources(), diags) {
+	if !p.view.Load(cfg.Sources(), diags) {
 		return exitError
 	}
 	path := settings.BackendPath
@@ -67,19 +68,19 @@ func (p *program) replay(ctx context.Context, flags stateFlags, variables variab
 	if err != nil {
 		return p.fail(err)
 	}
-	progress := p.newProgress()
-	runner := p.runner(agent.Revision(".", cfg.Files()), 0, progress.show)
-	result, diags, err := runner.Replay(ctx, cfg, store, options, func(d agent.Difference) {
+	progress := p.view.NewProgress()
+	runner := p.runner(agent.Revision(".", cfg.Files()), 0, progress.Show)
+	result, diags, err := runner.Replay(ctx, cfg, store, options, func(d plan.Difference) {
 		if asJSON {
-			p.jsonDifference(d)
+			p.view.JSONDifference(d)
 		} else {
-			p.showDifference(d)
+			p.view.Difference(d)
 		}
 	})
-	progress.done()
+	progress.Done()
 	switch {
 	case diags.HasErrors():
-		p.reportLoad(cfg.Sources(), diags)
+		p.view.Load(cfg.Sources(), diags)
 		return p.closing(store, exitError)
 	case errors.Is(err, agent.ErrNotReplayable):
 		return p.closing(store, p.fail(fmt.Errorf("%w: take an ID from the raw_id of history or records", err)))
@@ -87,9 +88,9 @@ func (p *program) replay(ctx context.Context, flags stateFlags, variables variab
 		return p.closing(store, p.fail(contextError(ctx, err)))
 	}
 	if asJSON {
-		p.jsonReplayed(result)
+		p.view.JSONReplayed(result)
 	} else {
-		p.showReplayed(result, options)
+		p.view.Replayed(result, !options.All && len(options.Raws) == 0)
 	}
 	return p.closing(store, exitOK)
 }

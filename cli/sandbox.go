@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 
+	"github.com/waybill-dev/waybill/cli/view"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 )
 
@@ -29,7 +30,12 @@ func sandboxCommand() *command {
 			if err != nil {
 				return p.fail(err)
 			}
-			p.showSandbox(base, server)
+			at := server.Endpoints()
+			p.view.Sandbox(view.Sandbox{
+				Base:      base,
+				Endpoints: map[string]string{"globfax": at.GlobFax, "itniotech": at.Itniotech, "ucloud": at.UCloud},
+				Environ:   server.Credentials().Env(),
+			})
 			server.Run(ctx)
 			if err := server.Close(); err != nil {
 				return p.fail(fmt.Errorf("close sandbox: %w", err))

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/tfjson"
 )
 
 func showCommand() *command {
@@ -25,11 +27,19 @@ func showCommand() *command {
 			if len(args) == 1 {
 				return p.fail(notInThisVersion("a saved plan (" + args[0] + ")"))
 			}
-			reader, where, ok := p.reader(flags)
-			if !ok {
-				return exitError
+			reader, where, err := p.openReader(flags)
+			switch {
+			case errors.Is(err, state.ErrNoState) && asJSON:
+				if err := tfjson.WriteEmptyState(p.view.JSONWriter()); err != nil {
+					return p.fail(err)
+				}
+				return exitOK
+			case errors.Is(err, state.ErrNoState):
+				p.view.NoState()
+				return exitOK
+			case err != nil:
+				return p.fail(err)
 			}
-			var err error
 			if asJSON {
 				err = p.jsonState(ctx, reader, nil)
 			} else {
@@ -56,7 +66,7 @@ func statePullCommand() *command {
 			}
 			meta, err := reader.Meta(ctx)
 			if err == nil {
-				err = p.jsonState(ctx, reader, &meta)
+				err = p.jsonState(ctx, reader, &tfjson.Meta{Lineage: meta.Lineage, Serial: meta.Serial})
 			}
 			if err != nil {
 				return p.closing(reader, p.fail(fmt.Errorf("read state: %w", contextError(ctx, err))))
@@ -66,37 +76,43 @@ func statePullCommand() *command {
 	}
 }
 
-// itemValues are an item's arguments and observed attributes as one JSON object.
-func (p *program) itemValues(item *plan.Item) ([]byte, error) {
-	values, err := plan.RecordedValues(item)
+// results are what a state records beside its items.
+func results(ctx context.Context, reader state.Reader) ([]plan.Output, []plan.Check, error) {
+	outputs, err := recordedOutputs(ctx, reader)
 	if err != nil {
-		return nil, fmt.Errorf("values of %s: %w", item.Address, err)
+		return nil, nil, err
 	}
-	return values, nil
+	checks, err := reader.Checks(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read checks: %w", err)
+	}
+	return outputs, checks, nil
+}
+
+// jsonState prints the state representation; with meta, also lineage and serial.
+func (p *program) jsonState(ctx context.Context, reader state.Reader, meta *tfjson.Meta) error {
+	outputs, checks, err := results(ctx, reader)
+	if err != nil {
+		return err
+	}
+	return tfjson.WriteState(p.view.JSONWriter(), tfjson.State{
+		Version: Version, Meta: meta, Outputs: outputs, Checks: checks,
+		Items: reader.Items(ctx, state.ItemFilter{}), Provider: p.view.ProviderOf,
+	})
+}
+
+// showState prints the state for people.
+func (p *program) showState(ctx context.Context, reader state.Reader, where located) error {
+	outputs, checks, err := results(ctx, reader)
+	if err != nil {
+		return err
+	}
+	items := reader.Items(ctx, state.ItemFilter{})
+	return p.view.State(items, func(item *plan.Item) bool { return suspended(item, where) }, outputs, checks)
 }
 
 // suspended reports whether reads of an item are stopped, by its own block or
 // its provider's.
 func suspended(item *plan.Item, where located) bool {
 	return item.Settings.Suspend || where.suspended[item.Account]
-}
-
-// storedOutputs are the outputs of a state, with the one of that name only when
-// a name is given.
-func storedOutputs(ctx context.Context, reader state.Reader, name string) ([]state.StoredOutput, error) {
-	all, err := reader.Outputs(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read outputs: %w", contextError(ctx, err))
-	}
-	if name == "" {
-		return all, nil
-	}
-	var names []string
-	for _, o := range all {
-		if o.Name == name {
-			return []state.StoredOutput{o}, nil
-		}
-		names = append(names, o.Name)
-	}
-	return nil, fmt.Errorf("the state has no output named %q%s\n\nA new output is there once waybill apply has run", name, didYouMean(name, names))
 }

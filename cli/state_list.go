@@ -5,9 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/tfjson"
 )
 
 func stateListCommand() *command {
@@ -53,7 +55,7 @@ func (p *program) stateList(ctx context.Context, reader state.Reader, where loca
 				continue
 			}
 			found = true
-			p.showListed(item, where)
+			p.view.Listed(item, suspended(item, where))
 		}
 		if wanted != nil && !found {
 			return p.fail(notTracked(ctx, reader, wanted[i]))
@@ -105,7 +107,7 @@ func stateShowCommand() *command {
 		maxArgs: 1,
 		flags: func(fs *flag.FlagSet) {
 			flags.register(fs)
-			fs.BoolVar(&asJSON, "json", false, "print JSON: one resource of Terraform's state representation")
+			fs.BoolVar(&asJSON, "json", false, "print JSON, as terraform state show -json does")
 		},
 		run: func(ctx context.Context, p *program, args []string) int {
 			a, err := plan.ParseAddress(args[0])
@@ -121,10 +123,15 @@ func stateShowCommand() *command {
 				return p.closing(reader, p.fail(err))
 			}
 			if asJSON {
-				p.lineJSON(p.jsonResource(item))
-			} else {
-				p.showItem(item, where)
+				p.view.JSON(tfjson.Show(tfjson.ResourceOf(item, p.view.ProviderOf(a.Type()))))
+				return p.closing(reader, exitOK)
 			}
+			windows, err := reader.LossWindows(ctx)
+			if err != nil {
+				return p.closing(reader, p.fail(fmt.Errorf("read loss windows: %w", contextError(ctx, err))))
+			}
+			windows = slices.DeleteFunc(windows, func(w plan.LossWindow) bool { return w.Address != a })
+			p.view.Item(item, suspended(item, where), windows)
 			return p.closing(reader, exitOK)
 		},
 	}

@@ -88,7 +88,7 @@ func (p *program) stateMove(ctx context.Context, store state.Store, from, to pla
 	}
 	block := from.Key().IsNone() && !(len(items) == 1 && items[0].Address.Key().IsNone())
 	if block && !to.Key().IsNone() {
-		return fmt.Errorf("%s names %s, which cannot all move to %s: leave the key out", from, plural(len(items), "instance"), to)
+		return fmt.Errorf("%s names %d instances, which cannot all move to %s: leave the key out", from, len(items), to)
 	}
 	now := p.now().UTC()
 	batch := &state.Batch{}
@@ -117,7 +117,11 @@ func (p *program) stateMove(ctx context.Context, store state.Store, from, to pla
 	if err := commitEdit(ctx, store, batch); err != nil {
 		return err
 	}
-	p.showMoved(items, batch.Items)
+	was, is := make([]plan.Address, len(items)), make([]plan.Address, len(items))
+	for i := range items {
+		was[i], is[i] = items[i].Address, batch.Items[i].Address
+	}
+	p.view.Moved(was, is)
 	return nil
 }
 
@@ -151,7 +155,7 @@ func (p *program) stateRemove(ctx context.Context, store state.Store, addresses 
 	now := p.now().UTC()
 	batch := &state.Batch{}
 	taken := make(map[int64]bool)
-	var gone []*plan.Item
+	var gone []plan.Address
 	for _, a := range addresses {
 		items, err := covered(ctx, store, a)
 		if err != nil {
@@ -162,7 +166,7 @@ func (p *program) stateRemove(ctx context.Context, store state.Store, addresses 
 				continue
 			}
 			taken[item.ID] = true
-			gone = append(gone, item)
+			gone = append(gone, item.Address)
 			write := state.ItemWrite{Item: *item}
 			fields, err := plan.ForgetFields(item)
 			if err != nil {
@@ -176,7 +180,7 @@ func (p *program) stateRemove(ctx context.Context, store state.Store, addresses 
 	if err := commitEdit(ctx, store, batch); err != nil {
 		return err
 	}
-	p.showRemoved(gone)
+	p.view.Removed(gone)
 	return nil
 }
 

@@ -60,9 +60,13 @@ func TestTerraformFormats(t *testing.T) {
 		t.Errorf("show -json: checks %+v", state.Checks)
 	}
 
-	var one tfjson.StateResource
+	var one struct {
+		FormatVersion string `json:"format_version"`
+		Resource      tfjson.StateResource
+		Diagnostics   []tfjson.Diagnostic
+	}
 	decode(t, b.must(0, "state", "show", "-json", `globfax_recipient.fax["fail-two"]`), &one)
-	if one.Address != fax.Address || one.AttributeValues["outcome"] != "failed" {
+	if one.FormatVersion != "1.0" || one.Resource.Address != fax.Address || one.Resource.AttributeValues["outcome"] != "failed" || one.Diagnostics == nil {
 		t.Errorf("state show -json: %+v", one)
 	}
 

@@ -18,7 +18,7 @@ func validateCommand() *command {
 		run: func(ctx context.Context, p *program, _ []string) int {
 			cfg, diags := p.load(p.options(v, true))
 			diags = cfg.Mistakes(ctx, diags)
-			p.showValidation(cfg.Sources(), diags, asJSON)
+			p.view.Validation(cfg.Sources(), diags, asJSON)
 			if diags.HasErrors() {
 				return exitError
 			}

@@ -5,39 +5,43 @@ import (
 	"flag"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/waybill-dev/waybill/cli/view"
 )
 
 func versionCommand() *command {
 	var asJSON bool
 	return &command{
 		name:    "version",
-		summary: "Show the version of Waybill",
+		summary: "Show the version of Waybill, and the commit it was built from",
 		flags:   func(fs *flag.FlagSet) { fs.BoolVar(&asJSON, "json", false, "print JSON") },
 		run: func(_ context.Context, p *program, _ []string) int {
-			v := versionInfo{
+			info := view.VersionInfo{
 				Terraform: Version,
 				Waybill:   Version,
-				Revision:  buildRevision(),
 				Platform:  runtime.GOOS + "_" + runtime.GOARCH,
 				Go:        runtime.Version(),
 				Providers: map[string]string{},
 			}
-			p.showVersion(v, asJSON)
+			if build, ok := debug.ReadBuildInfo(); ok {
+				info.Revision, info.Modified = buildRevision(build)
+			}
+			p.view.Version(info, asJSON)
 			return exitOK
 		},
 	}
 }
 
-// buildRevision is the commit that the program was built from, "" when unknown.
-func buildRevision() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
+// buildRevision is the commit that a program was built from, "" when the build did
+// not record it, and whether files were changed since.
+func buildRevision(build *debug.BuildInfo) (revision string, modified bool) {
+	for _, s := range build.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			revision = s.Value
+		case "vcs.modified":
+			modified = s.Value == "true"
 		}
 	}
-	return ""
+	return revision, modified
 }

@@ -58,6 +58,9 @@ type Output struct {
 	// Value is cty.NilVal when it is sensitive; unknown before the first read of
 	// what it depends on.
 	Value cty.Value
+	// Type is the type of a sensitive value, which tells nothing of the value;
+	// cty.NilType where that cannot be said.
+	Type cty.Type
 }
 
 // CheckState is the state of a check block or of one of its assertions.

@@ -49,6 +49,15 @@ type OutputChange struct {
 	Name          string
 	Sensitive     bool
 	Before, After cty.Value
+	Type          cty.Type // of a sensitive output's value, as Output.Type
+}
+
+// Output is the output as it is after the change, and whether there is one.
+func (o OutputChange) Output() (Output, bool) {
+	if o.After == cty.NilVal {
+		return Output{}, false
+	}
+	return Output{Name: o.Name, Sensitive: o.Sensitive, Value: o.After, Type: o.Type}, true
 }
 
 // Changed reports whether the output differs; of a sensitive one nobody can tell.

@@ -1,4 +1,4 @@
-package cli
+package tfjson
 
 import (
 	"bufio"
@@ -12,50 +12,52 @@ import (
 	"github.com/waybill-dev/waybill/value"
 )
 
-// The types below are the diagnostics of Terraform's validate -json and of its
-// machine-readable UI.
-type jsonDiagnostic struct {
-	Severity string       `json:"severity"`
-	Summary  string       `json:"summary"`
-	Detail   string       `json:"detail"`
-	Address  string       `json:"address,omitempty"`
-	Range    *jsonRange   `json:"range,omitempty"`
-	Snippet  *jsonSnippet `json:"snippet,omitempty"`
+// Diagnostic is one diagnostic of validate -json and of the machine-readable UI.
+type Diagnostic struct {
+	Severity string   `json:"severity"`
+	Summary  string   `json:"summary"`
+	Detail   string   `json:"detail"`
+	Address  string   `json:"address,omitempty"`
+	Range    *Range   `json:"range,omitempty"`
+	Snippet  *Snippet `json:"snippet,omitempty"`
 }
 
-type jsonRange struct {
-	Filename string  `json:"filename"`
-	Start    jsonPos `json:"start"`
-	End      jsonPos `json:"end"`
+// Range is a place in a file.
+type Range struct {
+	Filename string `json:"filename"`
+	Start    Pos    `json:"start"`
+	End      Pos    `json:"end"`
 }
 
-type jsonPos struct {
+// Pos is a place in a file: line and column from 1, byte from 0.
+type Pos struct {
 	Line   int `json:"line"`
 	Column int `json:"column"`
 	Byte   int `json:"byte"`
 }
 
-type jsonSnippet struct {
-	Context              *string         `json:"context"`
-	Code                 string          `json:"code"`
-	StartLine            int             `json:"start_line"`
-	HighlightStartOffset int             `json:"highlight_start_offset"`
-	HighlightEndOffset   int             `json:"highlight_end_offset"`
-	Values               []jsonStatement `json:"values"`
+// Snippet is the source lines of a diagnostic; the offsets are bytes in Code.
+type Snippet struct {
+	Context              *string     `json:"context"`
+	Code                 string      `json:"code"`
+	StartLine            int         `json:"start_line"`
+	HighlightStartOffset int         `json:"highlight_start_offset"`
+	HighlightEndOffset   int         `json:"highlight_end_offset"`
+	Values               []Statement `json:"values"`
 }
 
-type jsonStatement struct {
+// Statement says what a reference in the source lines stood for.
+type Statement struct {
 	Traversal string `json:"traversal"`
 	Statement string `json:"statement"`
 }
 
-// jsonDiagnostics are the diagnostics as JSON has them, secrets masked.
-func (p *program) jsonDiagnostics(files map[string]*hcl.File, diags hcl.Diagnostics) []jsonDiagnostic {
-	masked := p.maskSources(files, diags)
-	out := make([]jsonDiagnostic, 0, len(diags))
+// Diagnostics are diagnostics with the source lines that they speak of. A source
+// that may hold a secret must come in masked.
+func Diagnostics(files map[string]*hcl.File, diags hcl.Diagnostics) []Diagnostic {
+	out := make([]Diagnostic, 0, len(diags))
 	for _, d := range diags {
-		d = withoutSecrets(d)
-		j := jsonDiagnostic{Severity: "error", Summary: d.Summary, Detail: d.Detail}
+		j := Diagnostic{Severity: "error", Summary: d.Summary, Detail: d.Detail}
 		if d.Severity == hcl.DiagWarning {
 			j.Severity = "warning"
 		}
@@ -65,12 +67,12 @@ func (p *program) jsonDiagnostics(files map[string]*hcl.File, diags hcl.Diagnost
 				subject.End.Byte++
 				subject.End.Column++
 			}
-			j.Range = &jsonRange{
+			j.Range = &Range{
 				Filename: subject.Filename,
-				Start:    jsonPos{subject.Start.Line, subject.Start.Column, subject.Start.Byte},
-				End:      jsonPos{subject.End.Line, subject.End.Column, subject.End.Byte},
+				Start:    Pos{subject.Start.Line, subject.Start.Column, subject.Start.Byte},
+				End:      Pos{subject.End.Line, subject.End.Column, subject.End.Byte},
 			}
-			if f := masked[subject.Filename]; f != nil {
+			if f := files[subject.Filename]; f != nil {
 				j.Snippet = snippetOf(f, d, subject)
 			}
 		}
@@ -80,12 +82,12 @@ func (p *program) jsonDiagnostics(files map[string]*hcl.File, diags hcl.Diagnost
 }
 
 // snippetOf cuts the lines of a diagnostic out of its file.
-func snippetOf(f *hcl.File, d *hcl.Diagnostic, subject hcl.Range) *jsonSnippet {
+func snippetOf(f *hcl.File, d *hcl.Diagnostic, subject hcl.Range) *Snippet {
 	whole := subject
 	if d.Context != nil && d.Context.Filename == subject.Filename {
 		whole = hcl.RangeOver(subject, *d.Context)
 	}
-	s := &jsonSnippet{Values: statementsOf(d)}
+	s := &Snippet{Values: statementsOf(d)}
 	if nav, ok := f.Nav.(interface{ ContextString(offset int) string }); ok {
 		if text := nav.ContextString(subject.Start.Byte); text != "" {
 			s.Context = &text
@@ -117,8 +119,8 @@ func snippetOf(f *hcl.File, d *hcl.Diagnostic, subject hcl.Range) *jsonSnippet {
 }
 
 // statementsOf tells what the variables of a diagnostic's expression were.
-func statementsOf(d *hcl.Diagnostic) []jsonStatement {
-	statements := []jsonStatement{}
+func statementsOf(d *hcl.Diagnostic) []Statement {
+	statements := []Statement{}
 	if d.Expression == nil || d.EvalContext == nil {
 		return statements
 	}
@@ -130,7 +132,7 @@ func statementsOf(d *hcl.Diagnostic) []jsonStatement {
 			continue
 		}
 		seen[name] = true
-		statements = append(statements, jsonStatement{name, describe(v)})
+		statements = append(statements, Statement{name, describe(v)})
 	}
 	sort.Slice(statements, func(i, j int) bool { return statements[i].Traversal < statements[j].Traversal })
 	return statements
@@ -181,4 +183,27 @@ func traversalText(traversal hcl.Traversal) string {
 		}
 	}
 	return b.String()
+}
+
+// Validation is the document of validate -json.
+type Validation struct {
+	FormatVersion string       `json:"format_version"`
+	Valid         bool         `json:"valid"`
+	ErrorCount    int          `json:"error_count"`
+	WarningCount  int          `json:"warning_count"`
+	Diagnostics   []Diagnostic `json:"diagnostics"`
+}
+
+// Validate is the document of validate -json for what a load came to.
+func Validate(diagnostics []Diagnostic) Validation {
+	v := Validation{FormatVersion: "1.0", Diagnostics: diagnostics}
+	for _, d := range diagnostics {
+		if d.Severity == "error" {
+			v.ErrorCount++
+		} else {
+			v.WarningCount++
+		}
+	}
+	v.Valid = v.ErrorCount == 0
+	return v
 }

@@ -1,9 +1,8 @@
-package cli
+package view
 
 import (
 	"strings"
 
-	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -32,7 +31,7 @@ type jsonReplayedLine struct {
 }
 
 // changeOf names what a replay did to a record.
-func changeOf(d agent.Difference) string {
+func changeOf(d plan.Difference) string {
 	switch {
 	case d.Before == nil:
 		return "added"
@@ -47,14 +46,15 @@ func changeOf(d agent.Difference) string {
 }
 
 // recordOf is the record that a difference is best named by.
-func recordOf(d agent.Difference) *plan.Record {
+func recordOf(d plan.Difference) *plan.Record {
 	if d.After != nil {
 		return d.After
 	}
 	return d.Before
 }
 
-func (p *program) jsonDifference(d agent.Difference) {
+// JSONDifference prints one difference as a line of JSON.
+func (v *View) JSONDifference(d plan.Difference) {
 	line := jsonDifferenceLine{Difference: "item", RawID: idText(d.RawID)}
 	if d.Address != nil {
 		address := d.Address.String()
@@ -62,7 +62,7 @@ func (p *program) jsonDifference(d agent.Difference) {
 		for _, f := range d.Fields {
 			line.Changes = append(line.Changes, value.Field{Path: f.Path, Before: orNull(f.Before), After: orNull(f.After)})
 		}
-		p.lineJSON(line)
+		v.JSON(line)
 		return
 	}
 	r := recordOf(d)
@@ -73,18 +73,19 @@ func (p *program) jsonDifference(d agent.Difference) {
 	if d.After != nil {
 		line.After = d.After.Quarantined
 	}
-	p.lineJSON(line)
+	v.JSON(line)
 }
 
-func (p *program) jsonReplayed(r *agent.Replayed) {
-	p.lineJSON(jsonReplayedLine{r.Answers, r.Records, r.Items, r.Quarantined, r.Unreadable, r.Waiting})
+// JSONReplayed prints what a replay came to as a line of JSON.
+func (v *View) JSONReplayed(r *plan.Replayed) {
+	v.JSON(jsonReplayedLine{r.Answers, r.Records, r.Items, r.Quarantined, r.Unreadable, r.Waiting})
 }
 
-// showDifference prints one difference for people.
-func (p *program) showDifference(d agent.Difference) {
-	out := p.out
+// Difference prints one difference for people.
+func (v *View) Difference(d plan.Difference) {
+	out := v.Out
 	if d.Address != nil {
-		out.printf("%s  %s\n", out.paint(yellow, pad("observed", 11)), out.paint(bold, d.Address.String()))
+		out.printf("%s  %s\n", out.paint(yellow, pad("observed", 11)), out.paint(bold, Escape(d.Address.String())))
 		for _, f := range d.Fields {
 			out.printf("    %s = %s -> %s\n", f.Path, jsonText(orNull(f.Before), "    "), jsonText(orNull(f.After), "    "))
 		}
@@ -95,23 +96,15 @@ func (p *program) showDifference(d agent.Difference) {
 	if color == "" {
 		color = yellow
 	}
-	key := r.Key
-	if key == "" {
-		key = "(no key)"
-	}
-	out.printf("%s  %s  %s", out.paint(color, pad(change, 11)), r.Type, key)
-	if id := idText(d.RawID); id != nil {
-		out.printf("  %s", out.paint(dim, "raw "+*id))
-	}
-	out.println("")
+	out.println(inColumns(out.width, "    ", out.paint(color, pad(Text(change), 11)), Escape(r.Type), recordKey(r), v.rawNote(d.RawID)))
 	if r.Quarantined != "" {
 		out.println(wrap(r.Quarantined, out.width, "    "))
 	}
 }
 
-// showReplayed prints what a replay came to: one line, and notes on what needs
-// somebody.
-func (p *program) showReplayed(r *agent.Replayed, options agent.ReplayOptions) {
+// Replayed prints what a replay came to: one line, and notes on what needs
+// somebody. quarantinedOnly says that only quarantined records were looked for.
+func (v *View) Replayed(r *plan.Replayed, quarantinedOnly bool) {
 	var parts []string
 	if r.Records > 0 {
 		parts = append(parts, plural(r.Records, "record")+" changed")
@@ -122,17 +115,17 @@ func (p *program) showReplayed(r *agent.Replayed, options agent.ReplayOptions) {
 	if len(parts) == 0 {
 		parts = []string{"no difference"}
 	}
-	p.out.printf("Replayed %s: %s.\n", plural(r.Answers, "answer"), strings.Join(parts, ", "))
-	if r.Answers == 0 && !options.All && len(options.Raws) == 0 {
-		p.note("Nothing is quarantined. To derive everything again, run: waybill replay -all")
+	v.Out.printf("Replayed %s: %s.\n", plural(r.Answers, "answer"), strings.Join(parts, ", "))
+	if r.Answers == 0 && quarantinedOnly {
+		v.Note("Nothing is quarantined. To derive everything again, run: waybill replay -all")
 	}
 	if r.Quarantined > 0 {
-		p.note("Still in quarantine: %s. waybill records -status=quarantined tells why.", plural(r.Quarantined, "record"))
+		v.Note("Still in quarantine: %s. waybill records -status=quarantined tells why.", plural(r.Quarantined, "record"))
 	}
 	if r.Unreadable > 0 {
-		p.note("Not derived by this version, and kept as they were: %d.", r.Unreadable)
+		v.Note("Not derived by this version, and kept as they were: %d.", r.Unreadable)
 	}
 	if r.Waiting > 0 {
-		p.note("Not derived yet: %s. The next apply, or the agent, does that.", plural(r.Waiting, "answer"))
+		v.Note("Not derived yet: %s. The next apply, or the agent, does that.", plural(r.Waiting, "answer"))
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// laterCommands are those that the command table names and this version does
+// unsupportedCommands are those that the command table names and this version does
 // not have.
-func laterCommands() []*command {
+func unsupportedCommands() []*command {
 	var list []*command
 	for _, c := range []struct{ name, args, summary string }{
 		{"console", "", "Try expressions (not in this version)"},

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/plan"
 )
 
 // How often progress is shown: on a terminal, and elsewhere.
@@ -16,11 +16,14 @@ const (
 	lineInterval = 10 * time.Second
 )
 
-// progressBar shows long work on standard error: a bar with rate and remaining
+// eraseLine takes a bar away.
+const eraseLine Text = "\r\x1b[K"
+
+// Progress shows long work on standard error: a bar with rate and remaining
 // time on a terminal, a line now and then elsewhere. Short work shows nothing.
-type progressBar struct {
+type Progress struct {
 	mu    sync.Mutex
-	out   *stream
+	out   *Stream
 	now   func() time.Time
 	phase string
 	begun time.Time
@@ -28,12 +31,12 @@ type progressBar struct {
 	drawn bool // a bar stands on the terminal's line
 }
 
-func (p *program) newProgress() *progressBar {
-	return &progressBar{out: p.err, now: p.now}
+func (v *View) NewProgress() *Progress {
+	return &Progress{out: v.Err, now: v.Now}
 }
 
-// show takes news of the work; it may be called often and from anywhere.
-func (b *progressBar) show(s agent.Progress) {
+// Show takes news of the work; it may be called often and from anywhere.
+func (b *Progress) Show(s plan.Progress) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
@@ -50,34 +53,34 @@ func (b *progressBar) show(s agent.Progress) {
 			return
 		}
 		b.last, b.drawn = now, true
-		b.out.printf("\r\x1b[K%s", barText(s, now.Sub(b.begun), b.out.width))
+		b.out.printf("%s%s", eraseLine, barText(s, now.Sub(b.begun), b.out.width))
 		return
 	}
 	if now.Sub(b.last) < lineInterval {
 		return
 	}
 	b.last = now
-	b.out.println(progressText(s, now.Sub(b.begun)))
+	b.out.printf("%s\n", progressText(s, now.Sub(b.begun)))
 }
 
-// done takes the bar away.
-func (b *progressBar) done() {
+// Done takes the bar away.
+func (b *Progress) Done() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.clear()
 	b.phase = ""
 }
 
-func (b *progressBar) clear() {
+func (b *Progress) clear() {
 	if b.drawn {
-		b.out.printf("\r\x1b[K")
+		b.out.printf("%s", eraseLine)
 		b.drawn = false
 	}
 }
 
 // progressText is: reading: 1200 of 5000, 400/s, 9s left. Where the end is not
 // known it is left out.
-func progressText(s agent.Progress, elapsed time.Duration) string {
+func progressText(s plan.Progress, elapsed time.Duration) string {
 	text := fmt.Sprintf("%s: %d", s.Phase, s.Done)
 	if s.Total > 0 {
 		text += fmt.Sprintf(" of %d", s.Total)
@@ -102,7 +105,7 @@ func rateText(rate float64) string {
 }
 
 // barText is the progress with a bar before it, on one line of the terminal.
-func barText(s agent.Progress, elapsed time.Duration, width int) string {
+func barText(s plan.Progress, elapsed time.Duration, width int) string {
 	text := progressText(s, elapsed)
 	room := min(width-len(text)-4, 40)
 	if room < 8 || s.Total <= 0 {

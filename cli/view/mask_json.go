@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"bytes"
@@ -12,13 +12,13 @@ var jsonString = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"\s*:\s*"((?:[^"\\]|\\.)*
 
 // maskJSON overwrites the secrets of one file in JSON syntax: by place as far
 // as it is JSON, and by the names of credentials beyond the first mistake.
-func (p *program) maskJSON(src []byte, sensitive map[string]bool) {
-	m := jsonMasker{p: p, src: src, sensitive: sensitive, decoder: json.NewDecoder(bytes.NewReader(bytes.Clone(src)))}
+func (v *View) maskJSON(src []byte, sensitive map[string]bool) {
+	m := jsonMasker{v: v, src: src, sensitive: sensitive, decoder: json.NewDecoder(bytes.NewReader(bytes.Clone(src)))}
 	m.decoder.UseNumber()
 	_ = m.value(nil) // a mistake in the syntax ends it; the diagnostic tells
 	for _, at := range jsonString.FindAllSubmatchIndex(src, -1) {
 		name := string(src[at[2]:at[3]])
-		if (sensitive[name] || p.secretName(name)) && !bytes.HasPrefix(src[at[4]:], []byte("${")) {
+		if (sensitive[name] || v.secretName(name)) && !bytes.HasPrefix(src[at[4]:], []byte("${")) {
 			overwrite(src, at[4], at[5])
 		}
 	}
@@ -26,7 +26,7 @@ func (p *program) maskJSON(src []byte, sensitive map[string]bool) {
 
 // jsonMasker walks a JSON text, with the names of the properties it is in.
 type jsonMasker struct {
-	p         *program
+	v         *View
 	src       []byte
 	sensitive map[string]bool
 	decoder   *json.Decoder
@@ -89,7 +89,7 @@ func (m *jsonMasker) secret(path []string) bool {
 	last := path[len(path)-1]
 	switch path[0] {
 	case "provider":
-		return !m.p.openArguments(path[1])[last]
+		return !m.v.openArguments(path[1])[last]
 	case "variable":
 		return path[2] == "default" && m.sensitive[path[1]]
 	case "notify":

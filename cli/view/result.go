@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"errors"
@@ -7,16 +7,15 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/plan"
 )
 
 // errCredentials is the last word of a pass that a vendor refused.
 var errCredentials = errors.New("a vendor refused the credentials: mend the provider block, the environment or the clock, as the warning above says; everything else is done")
 
-// outputs prints the outputs that change.
-func (v *textPassView) outputs(list []agent.OutputChange) {
-	var changed []agent.OutputChange
+// changedOutputs prints the outputs that change.
+func (t *textPass) changedOutputs(list []plan.OutputChange) {
+	var changed []plan.OutputChange
 	width := 0
 	for _, o := range list {
 		if o.Changed() {
@@ -27,11 +26,11 @@ func (v *textPassView) outputs(list []agent.OutputChange) {
 	if len(changed) == 0 {
 		return
 	}
-	out := v.p.out
+	out := t.v.Out
 	out.println("\nChanges to Outputs:")
 	for _, o := range changed {
-		name := pad(o.Name, width)
-		before, after := outputText(o, o.Before), outputText(o, o.After)
+		name := pad(Escape(o.Name), width)
+		before, after := t.outputText(o, o.Before), t.outputText(o, o.After)
 		switch {
 		case o.Before == cty.NilVal:
 			out.printf("  %s %s = %s\n", out.paint(green, "+"), name, after)
@@ -43,38 +42,50 @@ func (v *textPassView) outputs(list []agent.OutputChange) {
 	}
 }
 
-func outputText(o agent.OutputChange, value cty.Value) string {
+func (t *textPass) outputText(o plan.OutputChange, v cty.Value) Text {
 	switch {
 	case o.Sensitive:
 		return sensitiveText
-	case value == cty.NilVal:
+	case v == cty.NilVal:
 		return "null"
 	}
-	return valueText(value, "    ")
+	return shortText(v, "    ", t.most(maxLines))
+}
+
+// outputs prints the outputs as they are after an apply.
+func (t *textPass) outputs(list []plan.OutputChange) {
+	var outputs []plan.Output
+	for _, o := range list {
+		if after, ok := o.Output(); ok {
+			outputs = append(outputs, after)
+		}
+	}
+	if len(outputs) == 0 {
+		return
+	}
+	t.v.Out.println("\nOutputs:\n")
+	t.v.showOutputs(outputs, t.most(maxLines))
 }
 
 // failing prints the expectations and checks that fail.
-func (v *textPassView) failing(r *agent.Result) {
-	out := v.p.out
+func (t *textPass) failing(r *plan.Result) {
+	out := t.v.Out
 	warning := out.paint(yellow, "Warning:")
-	shown, more := 0, 0
+	var failed []*plan.ItemExpectation
 	for i := range r.Expectations {
-		e := &r.Expectations[i]
-		if e.State != plan.ExpectFailed {
-			continue
-		}
-		if shown == maxShown {
-			more++
-			continue
-		}
-		shown++
-		out.printf("\n%s Expectation failed\n\n  on %s, expect %q, since %s\n", warning, e.Address, e.Name, secondText(e.Since))
-		if e.Message != "" {
-			out.printf("\n%s\n", wrap(e.Message, out.width, "  "))
+		if r.Expectations[i].State == plan.ExpectFailed {
+			failed = append(failed, &r.Expectations[i])
 		}
 	}
-	if more > 0 {
-		out.printf("\n  ... and %d more expectations that fail\n", more)
+	if t.verbose || len(failed) <= maxFull/2 {
+		for _, e := range failed {
+			out.printf("\n%s Expectation failed\n\n  on %s, expect %q, since %s\n", warning, e.Address, e.Name, secondText(e.Since))
+			if e.Message != "" {
+				out.printf("\n%s\n", wrap(e.Message, out.width, "  "))
+			}
+		}
+	} else {
+		t.failingGroups(failed)
 	}
 	for _, c := range r.Checks {
 		switch c.State {
@@ -91,24 +102,69 @@ func (v *textPassView) failing(r *agent.Result) {
 	}
 }
 
-// warnings prints reads and pulls that went wrong.
-func (v *textPassView) warnings(r *agent.Result) {
-	v.p.diagnostics(v.files, r.Diagnostics)
+// failingGroups prints many failed expectations: of each block and name how many,
+// and the first.
+func (t *textPass) failingGroups(failed []*plan.ItemExpectation) {
+	type key struct{ block, name string }
+	groups := make(map[key][]*plan.ItemExpectation)
+	var order []key
+	for _, e := range failed {
+		k := key{e.Address.Block(), e.Name}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], e)
+	}
+	out := t.v.Out
+	out.printf("\n%s %s failed\n\n", out.paint(yellow, "Warning:"), plural(len(failed), "expectation"))
+	for _, k := range order {
+		list := groups[k]
+		out.printf("  %s %s fail expect %q\n", out.paint(bold, Escape(k.block)+":"), count(len(list)), k.name)
+		for i, e := range list {
+			if i == maxFirst {
+				out.printf("      %s\n", more(len(list)-i))
+				break
+			}
+			line := Escape(e.Address.String())
+			if e.Message != "" {
+				line += ": " + Escape(e.Message)
+			}
+			out.printf("      %s\n", fitted(line, out.width-6))
+		}
+	}
+}
+
+// Warnings prints reads and pulls that went wrong. Of many at one account the
+// first are shown.
+func (t *textPass) Warnings(r *plan.Result) {
+	t.v.Diagnostics(t.files, r.Diagnostics)
+	shown := make(map[string]int)
+	left := make(map[string]int)
 	for _, w := range r.Warnings {
-		v.p.warn(warningSummary(w), w.Err.Error())
+		if shown[w.Account]++; shown[w.Account] > t.most(maxFirst) {
+			left[w.Account] += max(w.Count, 1)
+			continue
+		}
+		t.v.Warn(warningSummary(w), w.Err.Error())
+	}
+	for _, w := range r.Warnings {
+		if n := left[w.Account]; n > 0 {
+			delete(left, w.Account)
+			t.v.Warn(fmt.Sprintf("Trouble at %s with %s more: -verbose lists them", w.Account, plural(n, "item")), "")
+		}
 	}
 	for i := range r.LossWindows {
-		v.p.warn("Records may have been lost", lossText(&r.LossWindows[i]))
+		t.v.Warn("Records may have been lost", lossText(&r.LossWindows[i]))
 	}
 	if r.CredentialsFailed {
-		v.p.fail(errCredentials)
+		t.v.Error(errCredentials)
 	}
 }
 
 // listed names a few and counts the rest.
 func listed(names []string) string {
-	if len(names) > 3 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+	if len(names) > maxFirst {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxFirst], ", "), len(names)-maxFirst)
 	}
 	return strings.Join(names, ", ")
 }
@@ -116,7 +172,7 @@ func listed(names []string) string {
 // lossText says of a loss window where, when, how many at most, and why.
 func lossText(w *plan.LossWindow) string {
 	where := w.Account
-	if w.Address.Type() != "" {
+	if !w.Address.IsZero() {
 		where = w.Address.String()
 	}
 	bound := "an unknown number of records"
@@ -130,9 +186,9 @@ func lossText(w *plan.LossWindow) string {
 	return text + ". " + w.Detail
 }
 
-// askView prints the question of apply.
-func (p *program) askView(r *agent.Result) {
-	s := p.err
+// AskApply prints the question of apply.
+func (v *View) AskApply(r *plan.Result) {
+	s := v.Err
 	s.printf("\n%s\n", s.paint(bold, "Do you want to perform these actions?"))
 	if len(r.Plan.Changes) > 0 {
 		s.println("  Waybill will record the changes described above.")
@@ -144,8 +200,8 @@ func (p *program) askView(r *agent.Result) {
 		s.printf("  What is read decides what is tracked and forgotten of %s.\n", listed(r.Dependents))
 	}
 	for i, pull := range r.Pulls {
-		if i == maxShown {
-			s.printf("  ... and at %d more\n", len(r.Pulls)-maxShown)
+		if i == maxNamed {
+			s.printf("  ... and at %d more\n", len(r.Pulls)-i)
 			break
 		}
 		s.printf("  Waybill will read and delete pending reports at %s.\n", pullPlace(pull))
@@ -155,7 +211,7 @@ func (p *program) askView(r *agent.Result) {
 }
 
 // pullPlace names where a pull takes reports from: "ucloud org-34".
-func pullPlace(pull agent.Pull) string {
+func pullPlace(pull plan.Pull) string {
 	if pull.Project == "" {
 		return pull.Account
 	}
@@ -163,7 +219,7 @@ func pullPlace(pull agent.Pull) string {
 }
 
 // warningSummary says what went wrong where.
-func warningSummary(w agent.Warning) string {
+func warningSummary(w plan.Warning) string {
 	var b strings.Builder
 	b.WriteString("Trouble at " + w.Account)
 	if w.Address != nil {

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"slices"
@@ -13,8 +13,8 @@ import (
 
 // Words for values that are not shown.
 const (
-	unknownText   = "(known after the first read)"
-	sensitiveText = "(sensitive value)"
+	unknownText   Text = "(known after the first read)"
+	sensitiveText Text = "(sensitive value)"
 )
 
 // attribute is one named value to print.
@@ -53,14 +53,14 @@ func attributesOf(objects ...[]byte) []attribute {
 func nameWidth(list []attribute) int {
 	width := 0
 	for _, a := range list {
-		width = max(width, len(a.name))
+		width = max(width, columnsOf(Escape(a.name)))
 	}
 	return width
 }
 
 // valueText writes a value as it would stand in configuration, further lines
 // behind indent.
-func valueText(v cty.Value, indent string) string {
+func valueText(v cty.Value, indent Text) Text {
 	switch {
 	case v.IsMarked():
 		return sensitiveText
@@ -74,7 +74,7 @@ func valueText(v cty.Value, indent string) string {
 	case ty == cty.String:
 		return textLiteral(v.AsString())
 	case ty == cty.Number:
-		return value.FormatNumber(v.AsBigFloat())
+		return Text(value.FormatNumber(v.AsBigFloat()))
 	case ty == cty.Bool:
 		if v.True() {
 			return "true"
@@ -90,21 +90,21 @@ func valueText(v cty.Value, indent string) string {
 		b.WriteString("[\n")
 		for it := v.ElementIterator(); it.Next(); {
 			_, e := it.Element()
-			b.WriteString(indent + "    " + valueText(e, indent+"    ") + ",\n")
+			b.WriteString(string(indent + "    " + valueText(e, indent+"    ") + ",\n"))
 		}
-		return b.String() + indent + "]"
+		return Text(b.String()) + indent + "]"
 	}
-	return "(" + ty.FriendlyName() + ")"
+	return Text("(" + ty.FriendlyName() + ")")
 }
 
-func objectText(v cty.Value, indent string) string {
+func objectText(v cty.Value, indent Text) Text {
 	var list []attribute
 	for name, e := range v.AsValueMap() {
 		if e.IsKnown() && e.IsNull() {
 			continue
 		}
 		if v.Type().IsMapType() || !hclsyntax.ValidIdentifier(name) {
-			name = textLiteral(name)
+			name = string(textLiteral(name))
 		}
 		list = append(list, attribute{name, e})
 	}
@@ -116,33 +116,42 @@ func objectText(v cty.Value, indent string) string {
 	var b strings.Builder
 	b.WriteString("{\n")
 	for _, a := range list {
-		b.WriteString(indent + "    " + pad(a.name, width) + " = " + valueText(a.value, indent+"    ") + "\n")
+		b.WriteString(string(indent + "    " + pad(Escape(a.name), width) + " = " + valueText(a.value, indent+"    ") + "\n"))
 	}
-	return b.String() + indent + "}"
+	return Text(b.String()) + indent + "}"
 }
 
 // textLiteral is a text in quotes as HCL writes it, on one line. An address's
 // key is written by the same rules.
-func textLiteral(s string) string {
+func textLiteral(s string) Text {
 	quoted := plan.StringKey(s).String()
-	return quoted[1 : len(quoted)-1]
+	return Escape(quoted[1 : len(quoted)-1])
 }
 
 // jsonText is a JSON value as valueText writes it.
-func jsonText(b []byte, indent string) string {
+func jsonText(b []byte, indent Text) Text {
 	if len(b) == 0 {
 		return "null"
 	}
 	v, err := value.Decode(b, cty.DynamicPseudoType)
 	if err != nil {
-		return string(b)
+		return Escape(string(b))
 	}
 	return valueText(v, indent)
 }
 
-func pad(s string, width int) string {
-	if n := width - len([]rune(s)); n > 0 {
-		return s + strings.Repeat(" ", n)
+// shortText is valueText of a value that is short enough, else what it is.
+func shortText(v cty.Value, indent Text, lines int) Text {
+	text := valueText(v, indent)
+	if strings.Count(string(text), "\n") < lines {
+		return text
 	}
-	return s
+	ty := v.Type()
+	switch {
+	case ty.IsObjectType():
+		return sprintf("(%s with %s attributes)", ty.FriendlyName(), count(len(ty.AttributeTypes())))
+	case ty.IsCollectionType() || ty.IsTupleType():
+		return sprintf("(%s with %s elements)", ty.FriendlyName(), count(v.LengthInt()))
+	}
+	return text
 }

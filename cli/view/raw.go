@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"strconv"
@@ -6,11 +6,11 @@ import (
 	"github.com/waybill-dev/waybill/state"
 )
 
-// showRaw prints a raw's bytes as they came, nothing added; what is known of
-// them goes to standard error of a terminal.
-func (p *program) showRaw(r *state.Raw) {
-	_, _ = p.out.Write(r.Body)
-	if !p.out.terminal {
+// Raw prints a raw's bytes as they came, nothing added; on a terminal what could
+// drive it is escaped, and what is known of the raw goes to standard error.
+func (v *View) Raw(r *state.Raw) {
+	v.Exact(r.Body)
+	if !v.Out.terminal {
 		return
 	}
 	text := string(r.Kind) + " at " + r.Account + ", " + timeText(r.At) + ", " + plural(len(r.Body), "byte")
@@ -20,5 +20,5 @@ func (p *program) showRaw(r *state.Raw) {
 	if !r.Complete {
 		text += ", cut short"
 	}
-	p.note("\n# %s", text)
+	v.Note("\n# %s", text)
 }

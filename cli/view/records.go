@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"encoding/json"
@@ -21,7 +21,8 @@ type jsonRecord struct {
 	Reason     string            `json:"quarantined,omitempty"`
 }
 
-func (p *program) jsonRecord(r *plan.Record) {
+// JSONRecord prints one record as a line of JSON.
+func (v *View) JSONRecord(r *plan.Record) {
 	j := jsonRecord{
 		Type: r.Type, Key: r.Key, Status: r.Status(), Conflict: r.Conflict, ReceivedAt: timeText(r.ReceivedAt),
 		Outcome: r.Outcome, Attributes: r.Attributes, RawID: idText(r.RawID), Reason: r.Quarantined,
@@ -36,33 +37,45 @@ func (p *program) jsonRecord(r *plan.Record) {
 	if len(j.Attributes) == 0 {
 		j.Attributes = json.RawMessage("{}")
 	}
-	p.lineJSON(j)
+	v.JSON(j)
 }
 
-// showRecord prints one record for people.
-func (p *program) showRecord(r *plan.Record) {
-	out := p.out
+// Record prints one record for people: when, what became of it, whose it is and
+// its key. Where that is more than a line holds it goes on indented.
+func (v *View) Record(r *plan.Record) {
+	out := v.Out
 	color := map[plan.RecordStatus]string{plan.Unmatched: yellow, plan.Quarantined: red}[r.Status()]
-	status := pad(string(r.Status()), 11)
+	status := pad(Text(r.Status()), 11)
 	if color != "" {
 		status = out.paint(color, status)
 	}
-	key := r.Key
-	if key == "" {
-		key = "(no key)"
-	}
-	out.printf("%s  %s  %s  %s  %s", secondText(r.ReceivedAt), status, pad(string(r.Outcome), 9), r.Type, key)
+	whose := Escape(r.Type)
 	if r.Address != nil {
-		out.printf("  %s", r.Address)
+		whose = Escape(r.Address.String())
 	}
+	var conflict Text
 	if r.Conflict {
-		out.printf("  %s", out.paint(yellow, "(another content of this key counts)"))
+		conflict = out.paint(yellow, "(another content of this key counts)")
 	}
-	if id := idText(r.RawID); id != nil {
-		out.printf("  %s", out.paint(dim, "raw "+*id))
-	}
-	out.println("")
+	const indent = "    "
+	out.println(inColumns(out.width, indent,
+		secondText(r.ReceivedAt), status, pad(Text(r.Outcome), 9), whose, recordKey(r), v.rawNote(r.RawID), conflict))
 	if r.Quarantined != "" {
-		out.println(wrap(r.Quarantined, out.width, "    "))
+		out.println(wrap(r.Quarantined, out.width, indent))
 	}
+}
+
+func recordKey(r *plan.Record) Text {
+	if r.Key == "" {
+		return "(no key)"
+	}
+	return Escape(r.Key)
+}
+
+// rawNote names the raw that something was told by, "" where there is none.
+func (v *View) rawNote(id int64) Text {
+	if id == 0 {
+		return ""
+	}
+	return v.Out.paint(dim, sprintf("raw %d", id))
 }

@@ -1,8 +1,6 @@
-package cli
+package view
 
 import (
-	"encoding/json"
-
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -18,28 +16,22 @@ type jsonEvent struct {
 	RawID    *string       `json:"raw_id"`
 }
 
-func (p *program) jsonEvent(e *plan.Event) {
+// JSONEvent prints one event as a line of JSON.
+func (v *View) JSONEvent(e *plan.Event) {
 	changes := make([]value.Field, len(e.Changes))
 	for i, f := range e.Changes {
 		changes[i] = value.Field{Path: f.Path, Before: orNull(f.Before), After: orNull(f.After)}
 	}
-	p.lineJSON(jsonEvent{e.Seq, timeText(e.At), e.Address.String(), e.Action, e.Revision, changes, idText(e.RawID)})
-}
-
-func orNull(b json.RawMessage) json.RawMessage {
-	if len(b) == 0 {
-		return json.RawMessage("null")
-	}
-	return b
+	v.JSON(jsonEvent{e.Seq, timeText(e.At), e.Address.String(), e.Action, e.Revision, changes, idText(e.RawID)})
 }
 
 // maxEventFields is how many attributes of one event are shown for people.
 const maxEventFields = 50
 
-// showEvent prints one event for people.
-func (p *program) showEvent(e *plan.Event) {
-	out := p.out
-	words := map[plan.Action]string{
+// Event prints one event for people.
+func (v *View) Event(e *plan.Event) {
+	out := v.Out
+	words := map[plan.Action]Text{
 		plan.Track: "tracked", plan.Update: "changed", plan.Forget: "forgotten", plan.Moved: "moved", plan.Observe: "observed",
 	}
 	color := map[plan.Action]string{plan.Track: green, plan.Forget: red}[e.Action]
@@ -48,13 +40,11 @@ func (p *program) showEvent(e *plan.Event) {
 	}
 	word := words[e.Action]
 	if word == "" {
-		word = string(e.Action)
+		word = Escape(string(e.Action))
 	}
-	out.printf("%s  %s  %s", secondText(e.At), out.paint(color, pad(word, 9)), out.paint(bold, e.Address.String()))
-	if id := idText(e.RawID); id != nil {
-		out.printf("  %s", out.paint(dim, "raw "+*id))
-	}
-	out.println("")
+	const indent = "    "
+	out.println(inColumns(out.width, indent,
+		secondText(e.At), out.paint(color, pad(word, 9)), out.paint(bold, Escape(e.Address.String())), v.rawNote(e.RawID)))
 	shown := 0
 	for _, f := range e.Changes {
 		if e.Action == plan.Forget {
@@ -69,7 +59,6 @@ func (p *program) showEvent(e *plan.Event) {
 			break
 		}
 		shown++
-		const indent = "    "
 		if before == "null" {
 			out.printf("    %s = %s\n", f.Path, jsonText(f.After, indent))
 			continue

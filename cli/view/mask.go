@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 // sensitive variables, whose values no source line holds; this is for those who
 // wrote one down: literal credentials in provider blocks (misspelt argument
 // names included), and values of sensitive variables.
-func (p *program) maskSources(files map[string]*hcl.File, diags hcl.Diagnostics) map[string]*hcl.File {
+func (v *View) maskSources(files map[string]*hcl.File, diags hcl.Diagnostics) map[string]*hcl.File {
 	sensitive := sensitiveVariables(files)
 	masked := make(map[string]*hcl.File)
 	for _, d := range diags {
@@ -26,10 +26,10 @@ func (p *program) maskSources(files map[string]*hcl.File, diags hcl.Diagnostics)
 		f := *files[d.Subject.Filename]
 		f.Bytes = bytes.Clone(f.Bytes)
 		if body, ok := f.Body.(*hclsyntax.Body); ok {
-			p.maskNative(f.Bytes, body, sensitive)
+			v.maskNative(f.Bytes, body, sensitive)
 			maskLines(f.Bytes, d.Subject.Filename, sensitive)
 		} else {
-			p.maskJSON(f.Bytes, sensitive)
+			v.maskJSON(f.Bytes, sensitive)
 		}
 		masked[d.Subject.Filename] = &f
 	}
@@ -37,7 +37,7 @@ func (p *program) maskSources(files map[string]*hcl.File, diags hcl.Diagnostics)
 }
 
 // maskNative overwrites secrets of one file in native syntax.
-func (p *program) maskNative(src []byte, body *hclsyntax.Body, sensitive map[string]bool) {
+func (v *View) maskNative(src []byte, body *hclsyntax.Body, sensitive map[string]bool) {
 	for name, attr := range body.Attributes { // a file of variable values
 		if sensitive[name] {
 			maskLiterals(src, attr.Expr)
@@ -46,33 +46,33 @@ func (p *program) maskNative(src []byte, body *hclsyntax.Body, sensitive map[str
 	for _, block := range body.Blocks {
 		switch {
 		case block.Type == "provider" && len(block.Labels) > 0:
-			p.maskBlock(src, block.Body, p.openArguments(block.Labels[0]))
+			v.maskBlock(src, block.Body, v.openArguments(block.Labels[0]))
 		case block.Type == "variable" && len(block.Labels) > 0 && sensitive[block.Labels[0]]:
 			if attr := block.Body.Attributes["default"]; attr != nil {
 				maskLiterals(src, attr.Expr)
 			}
 		case block.Type == "notify":
-			p.maskBlock(src, block.Body, map[string]bool{"url": true, "on": true})
+			v.maskBlock(src, block.Body, map[string]bool{"url": true, "on": true})
 		}
 	}
 }
 
 // maskBlock overwrites the literals of all arguments but the open ones.
-func (p *program) maskBlock(src []byte, body *hclsyntax.Body, open map[string]bool) {
+func (v *View) maskBlock(src []byte, body *hclsyntax.Body, open map[string]bool) {
 	for name, attr := range body.Attributes {
 		if !open[name] {
 			maskLiterals(src, attr.Expr)
 		}
 	}
 	for _, block := range body.Blocks {
-		p.maskBlock(src, block.Body, open)
+		v.maskBlock(src, block.Body, open)
 	}
 }
 
 // openArguments are the names that a provider block's non-secret arguments have.
-func (p *program) openArguments(provider string) map[string]bool {
+func (v *View) openArguments(provider string) map[string]bool {
 	open := map[string]bool{"alias": true, "suspend": true, "allowed_cidrs": true}
-	for _, s := range p.schemas() {
+	for _, s := range v.Schemas {
 		if s.Provider != provider {
 			continue
 		}
@@ -135,8 +135,8 @@ func isEnvName(src []byte, r hcl.Range) bool {
 }
 
 // secretName reports whether some vendor's argument of that name is sensitive.
-func (p *program) secretName(name string) bool {
-	for _, s := range p.schemas() {
+func (v *View) secretName(name string) bool {
+	for _, s := range v.Schemas {
 		for _, a := range s.Arguments {
 			if a.Name == name && a.Sensitive {
 				return true
@@ -170,9 +170,9 @@ func sensitiveVariables(files map[string]*hcl.File) map[string]bool {
 			if inner == nil || inner.Attributes["sensitive"] == nil {
 				continue
 			}
-			v, diags := inner.Attributes["sensitive"].Expr.Value(nil)
+			value, diags := inner.Attributes["sensitive"].Expr.Value(nil)
 			// What cannot be told is taken for sensitive.
-			if diags.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type() != cty.Bool || v.True() {
+			if diags.HasErrors() || value.IsNull() || !value.IsKnown() || value.Type() != cty.Bool || value.True() {
 				names[block.Labels[0]] = true
 			}
 		}

@@ -1,4 +1,4 @@
-package cli
+package view
 
 import (
 	"fmt"
@@ -8,23 +8,24 @@ import (
 // diffContext is how many lines of a file are shown around a difference.
 const diffContext = 3
 
-// showDiff prints how a file changes, as diff -u does.
-func (p *program) showDiff(name string, before, after []byte) {
-	p.out.printf("--- old/%s\n+++ new/%s\n", name, name)
-	for _, line := range unifiedDiff(lines(before), lines(after)) {
+// Diff prints how a file changes, as diff -u does.
+func (v *View) Diff(name string, before, after []byte) {
+	v.Out.printf("--- old/%s\n+++ new/%s\n", name, name)
+	for _, line := range unifiedDiff(linesOf(before), linesOf(after)) {
+		shown := lines(line)
 		switch line[0] {
 		case '+':
-			line = p.out.paint(green, line)
+			shown = v.Out.paint(green, shown)
 		case '-':
-			line = p.out.paint(red, line)
+			shown = v.Out.paint(red, shown)
 		case '@':
-			line = p.out.paint(cyan, line)
+			shown = v.Out.paint(cyan, shown)
 		}
-		p.out.println(line)
+		v.Out.println(shown)
 	}
 }
 
-func lines(b []byte) []string {
+func linesOf(b []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
 }
 
