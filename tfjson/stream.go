@@ -177,30 +177,31 @@ func outputAction(o plan.OutputChange) string {
 	return "update"
 }
 
-// Failing are the expectations and checks that fail, as warnings.
-func Failing(r *plan.Result) []Diagnostic {
-	var list []Diagnostic
-	for i := range r.Expectations {
-		e := &r.Expectations[i]
+// FailedExpectations are the expectations that failed, as warnings.
+func FailedExpectations(list []plan.ItemExpectation) []Diagnostic {
+	var failed []Diagnostic
+	for i := range list {
+		e := &list[i]
 		if e.State != plan.ExpectFailed {
 			continue
 		}
-		list = append(list, Diagnostic{
+		failed = append(failed, Diagnostic{
 			Severity: "warning", Summary: "Expectation failed", Address: e.Address.String(),
 			Detail: fmt.Sprintf("expect %q of %s has failed since %s: %s", e.Name, e.Address, plan.FormatTime(e.Since), e.Message),
 		})
 	}
-	for _, c := range r.Checks {
-		if c.State != plan.CheckFail && c.State != plan.CheckError {
-			continue
-		}
-		messages := c.Messages
-		if len(messages) == 0 {
-			messages = []string{""}
-		}
-		for _, m := range messages {
-			list = append(list, Diagnostic{Severity: "warning", Summary: "Check block assertion failed", Address: "check." + c.Name, Detail: m})
-		}
+	return failed
+}
+
+// Unevaluated is a check that could not be evaluated, as warnings.
+func Unevaluated(c plan.Check) []Diagnostic {
+	const summary = "Check block could not be evaluated"
+	list := make([]Diagnostic, 0, max(1, len(c.Messages)))
+	for _, m := range c.Messages {
+		list = append(list, Diagnostic{Severity: "warning", Summary: summary, Address: "check." + c.Name, Detail: m})
+	}
+	if len(list) == 0 {
+		list = append(list, Diagnostic{Severity: "warning", Summary: summary, Address: "check." + c.Name})
 	}
 	return list
 }

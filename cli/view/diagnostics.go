@@ -1,6 +1,8 @@
 package view
 
 import (
+	"bytes"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/waybill-dev/waybill/tfjson"
@@ -9,15 +11,21 @@ import (
 // Diagnostics prints what is wrong with the configuration, each with its source
 // line, secrets masked.
 func (v *View) Diagnostics(files map[string]*hcl.File, diags hcl.Diagnostics) {
+	_, _ = v.Err.Write(v.rendered(v.Err, files, diags))
+}
+
+// rendered are diagnostics as a stream shows them.
+func (v *View) rendered(s *Stream, files map[string]*hcl.File, diags hcl.Diagnostics) []byte {
 	if len(diags) == 0 {
-		return
+		return nil
 	}
-	v.Err.println("")
+	var b bytes.Buffer
+	b.WriteByte('\n')
 	masked := v.maskSources(files, diags)
 	for _, f := range masked {
 		escapeSource(f.Bytes)
 	}
-	w := hcl.NewDiagnosticTextWriter(v.Err, masked, uint(v.Err.width), v.Err.color)
+	w := hcl.NewDiagnosticTextWriter(&b, masked, uint(s.width), s.color)
 	for _, d := range diags {
 		shown := *withoutSecrets(d)
 		shown.Summary, shown.Detail = string(Escape(d.Summary)), string(paragraphs(d.Detail))
@@ -31,6 +39,7 @@ func (v *View) Diagnostics(files map[string]*hcl.File, diags hcl.Diagnostics) {
 		}
 		_ = w.WriteDiagnostic(&shown)
 	}
+	return b.Bytes()
 }
 
 // maxShownValue is how long a text may be that a diagnostic shows of an

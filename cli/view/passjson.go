@@ -90,7 +90,18 @@ func (j *jsonPass) drift(r *plan.Result) {
 	}
 }
 
-func (j *jsonPass) failing(r *plan.Result) { j.diagnosed(tfjson.Failing(r)) }
+// failing tells the expectations and checks that fail.
+func (j *jsonPass) failing(r *plan.Result) {
+	j.diagnosed(tfjson.FailedExpectations(r.Expectations))
+	for _, c := range r.Checks {
+		switch c.State {
+		case plan.CheckFail:
+			j.diagnosed(j.v.jsonDiagnostics(j.files, c.Failures))
+		case plan.CheckError:
+			j.diagnosed(tfjson.Unevaluated(c))
+		}
+	}
+}
 
 // Applying prints the start of each change.
 func (j *jsonPass) Applying(r *plan.Result) {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -90,14 +91,12 @@ func (t *textPass) failing(r *plan.Result) {
 	for _, c := range r.Checks {
 		switch c.State {
 		case plan.CheckFail:
-			out.printf("\n%s Check block assertion failed\n\n  in check %q\n", warning, c.Name)
+			_, _ = out.Write(bytes.TrimSuffix(t.v.rendered(out, t.files, c.Failures), []byte("\n")))
 		case plan.CheckError:
 			out.printf("\n%s Check block could not be evaluated\n\n  in check %q\n", warning, c.Name)
-		default:
-			continue
-		}
-		for _, m := range c.Messages {
-			out.printf("\n%s\n", wrap(m, out.width, "  "))
+			for _, m := range c.Messages {
+				out.printf("\n%s\n", wrap(m, out.width, "  "))
+			}
 		}
 	}
 }
