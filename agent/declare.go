@@ -204,7 +204,9 @@ func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 		}
 	}
 	if write.ID == 0 {
-		write.ID = c.store.NewItemID()
+		if write.ID, err = c.store.NewItemID(ctx); err != nil {
+			return fmt.Errorf("track %s: %w", d.Address, err)
+		}
 	}
 	write.Declare(d)
 	write.Account, write.Identity, write.Revision = d.Account, d.Identity, c.revision

@@ -150,7 +150,9 @@ func (c *recorder) takeInFile(ctx context.Context, name string, open *begun) err
 	// was missed.
 	if intent, ok := open.named(told.ID); ok {
 		failpoint.Hit(failpoint.FinishSpill)
-		raw.ID = c.store.NewRawID()
+		if raw.ID, err = c.store.NewRawID(ctx); err != nil {
+			return fmt.Errorf("take in spill file %s: %w", name, err)
+		}
 		if err := c.store.Commit(ctx, &state.Batch{Raws: []state.Raw{raw}}); err != nil {
 			return fmt.Errorf("take in spill file %s: %w", name, err)
 		}

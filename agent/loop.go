@@ -410,7 +410,7 @@ func (a *Agent) prove(ctx context.Context) error {
 		return nil
 	}
 	for _, text := range []string{strings.Repeat("x", maxCallback), ""} {
-		if err := a.store.Commit(ctx, &state.Batch{Notes: map[string]string{"proof": text}}); err != nil {
+		if err := a.store.Commit(ctx, &state.Batch{Notes: map[state.NoteKey]string{{Name: "proof"}: text}}); err != nil {
 			return err
 		}
 	}
@@ -422,8 +422,9 @@ func (a *Agent) prove(ctx context.Context) error {
 // before the vendor has had a chance to come again, so that an agent which dies
 // soon after each start counts as down throughout.
 func (a *Agent) alive(ctx context.Context, now time.Time) (*state.Batch, error) {
-	batch := &state.Batch{Notes: map[string]string{noteAlive: plan.FormatTime(now)}}
-	text, err := a.store.Note(ctx, noteAlive)
+	key := state.NoteKey{Name: noteAlive}
+	batch := &state.Batch{Notes: map[state.NoteKey]string{key: plan.FormatTime(now)}}
+	text, err := a.store.Note(ctx, key)
 	if err != nil || text == "" {
 		return batch, err
 	}
@@ -447,7 +448,7 @@ func (a *Agent) alive(ctx context.Context, now time.Time) (*state.Batch, error) 
 			}
 		}
 	case !chance && !last.After(now):
-		batch.Notes[noteAlive] = text
+		batch.Notes[key] = text
 	}
 	return batch, nil
 }

@@ -67,6 +67,10 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 // pullOnce makes the one request of an intent.
 func (c *recorder) pullOnce(ctx context.Context, item *plan.Item, a *account, intent state.Intent) (pulled, error) {
 	failpoint.Hit(failpoint.PullBegin)
+	rawID, err := c.store.NewRawID(ctx) // before the request: nothing may fail between the answer and the disk
+	if err != nil {
+		return pulled{}, fmt.Errorf("record the intent to pull %s: %w", item.Address, err)
+	}
 	if !failpoint.Weakened(failpoint.Intent) {
 		if err := c.store.Commit(ctx, &state.Batch{Intents: []state.Intent{intent}}); err != nil {
 			// Whatever became of it: no request was made.
@@ -93,7 +97,7 @@ func (c *recorder) pullOnce(ctx context.Context, item *plan.Item, a *account, in
 		return pulled{err: vendorErr}, err
 	}
 	raw := state.Raw{
-		ID: c.store.NewRawID(), Kind: state.RawPull, Account: item.Account, ItemID: item.ID,
+		ID: rawID, Kind: state.RawPull, Account: item.Account, ItemID: item.ID,
 		At: answer.At, Status: answer.Status, Complete: answer.Complete && vendorErr == nil, Body: answer.Body,
 	}
 	if err := c.land(ctx, intent, raw); err != nil {
@@ -168,7 +172,11 @@ func derived(vendor *providers.Definition, raw *state.Raw) providers.Page {
 		}}
 	}
 	for i := range page.Records {
-		page.Records[i].Account, page.Records[i].ReceivedAt, page.Records[i].RawID = raw.Account, raw.At, raw.ID
+		r := &page.Records[i]
+		r.Account, r.ReceivedAt, r.RawID, r.Via = raw.Account, raw.At, raw.ID, plan.ViaPull
+		if raw.Kind == state.RawCallback {
+			r.Via = plan.ViaPush
+		}
 	}
 	return page
 }

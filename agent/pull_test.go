@@ -148,7 +148,11 @@ func TestLandedAnswerOfADeadProcess(t *testing.T) {
 	store := w.open()
 	intent := state.Intent{ID: "dead", ItemID: policy.ID, Address: policy.Address, Account: policy.Account, Limit: 50, StartedAt: w.clock.now()}
 	body := `{"RetCode":0,"Action":"PullUSMSReportResponse","Message":"pull success","ReqUuid":"u","ReportSet":[{"SessionNo":"s1","Phone":"1","CostCount":2,"ReceiptTime":1563867000,"ReceiptResult":"发送成功","ReceiptCode":"0","ReceiptDesc":"x","UserId":"k"}]}`
-	raw := state.Raw{ID: store.NewRawID(), Kind: state.RawPull, Account: policy.Account, ItemID: policy.ID, At: w.clock.now(), Status: 200, Complete: true, Body: []byte(body)}
+	id, err := store.NewRawID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := state.Raw{ID: id, Kind: state.RawPull, Account: policy.Account, ItemID: policy.ID, At: w.clock.now(), Status: 200, Complete: true, Body: []byte(body)}
 	if err := store.Commit(context.Background(), &state.Batch{Intents: []state.Intent{intent}, Raws: []state.Raw{raw}}); err != nil {
 		t.Fatal(err)
 	}

@@ -184,9 +184,12 @@ func callbackPath(path string) (provider, token string, ok bool) {
 // receive makes a callback durable, with the record it came to: one commit, so
 // that there is no state in which one is there without the other.
 func (c *recorder) receive(ctx context.Context, a *account, body []byte) (result string, err error) {
-	now := c.now()
+	id, err := c.store.NewRawID(ctx)
+	if err != nil {
+		return "", err
+	}
 	raw := state.Raw{
-		ID: c.store.NewRawID(), Kind: state.RawCallback, Account: a.Name, At: now,
+		ID: id, Kind: state.RawCallback, Account: a.Name, At: c.now(),
 		Complete: true, Body: body, Derived: true,
 	}
 	page := derived(a.vendor, &raw)

@@ -28,7 +28,7 @@ type notebook struct {
 	batches []*state.Batch
 }
 
-func (n *notebook) NewRawID() int64 { n.raws++; return n.raws }
+func (n *notebook) NewRawID(context.Context) (int64, error) { n.raws++; return n.raws, nil }
 func (n *notebook) Commit(_ context.Context, b *state.Batch) error {
 	n.batches = append(n.batches, b)
 	b.NewRecords = len(b.Records)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -117,14 +118,19 @@ func (c *recorder) read(ctx context.Context, item *plan.Item, epoch int64, a *ac
 
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	current, err := c.current(ctx, item, epoch)
-	if err != nil || current == nil {
-		return r.err, err
+	for {
+		current, err := c.current(ctx, item, epoch)
+		if err != nil || current == nil {
+			return r.err, err
+		}
+		if r.same && string(current.BodyDigest) != string(item.BodyDigest) {
+			r.same = false // another read came between
+		}
+		if err = c.recordReading(ctx, t, current, r); !errors.Is(err, state.ErrStale) {
+			return r.err, err
+		}
+		epoch = -1 // load it again
 	}
-	if r.same && string(current.BodyDigest) != string(item.BodyDigest) {
-		r.same = false // another read came between
-	}
-	return r.err, c.recordReading(ctx, t, current, r)
 }
 
 func (c *recorder) recordReading(ctx context.Context, t *plan.Type, item *plan.Item, r reading) error {
@@ -146,7 +152,7 @@ func (c *recorder) recordReading(ctx context.Context, t *plan.Type, item *plan.I
 	batch := &state.Batch{}
 	if len(fields) == 0 && !judged && r.same || r.err != nil && len(fields) == 0 && !judged {
 		batch.Touches = []state.Touch{{
-			ItemID: next.ID, ReadAt: next.ReadAt, Due: next.Due, Failures: next.Failures,
+			ItemID: next.ID, Version: next.Version, ReadAt: next.ReadAt, Due: next.Due, Failures: next.Failures,
 			Unchanged: next.Unchanged, LastError: next.LastError, ObservedAt: next.ObservedAt,
 		}}
 	} else {
@@ -155,8 +161,12 @@ func (c *recorder) recordReading(ctx context.Context, t *plan.Type, item *plan.I
 			Revision: c.revision, Changes: fields,
 		}
 		if r.err == nil && len(fields) > 0 && !r.same {
+			id, err := c.store.NewRawID(ctx)
+			if err != nil {
+				return fmt.Errorf("record reading of %s: %w", item.Address, err)
+			}
 			raw := state.Raw{
-				ID: c.store.NewRawID(), Kind: state.RawPoll, Account: next.Account, ItemID: next.ID, At: r.at,
+				ID: id, Kind: state.RawPoll, Account: next.Account, ItemID: next.ID, At: r.at,
 				Status: r.answer.Status, Complete: r.answer.Complete, Body: r.answer.Body, Derived: true,
 			}
 			batch.Raws = []state.Raw{raw}

@@ -22,7 +22,7 @@ import (
 //
 //	raw of a pull, a callback -> records, each beside what was made of it before
 //	    equal                    it stays, untouched
-//	    told otherwise           it takes the other's place: id, raw and time of arrival stay
+//	    told otherwise           it takes the other's place, with its raw and time of arrival; the other stays, and counts no more
 //	    not derived any more     the old one is kept: no parser takes a record away
 //	    new, and nowhere else    it is added
 //	raw of an item's last difference -> observed and derived again
@@ -214,7 +214,7 @@ func (p *replay) compare(ctx context.Context, raw *state.Raw, before []*plan.Rec
 		case sameRecord(old, next):
 			continue
 		default:
-			next.ID, next.ReceivedAt, next.RawID = old.ID, old.ReceivedAt, old.RawID
+			next.Place, next.ReceivedAt, next.RawID = old.Place, old.ReceivedAt, old.RawID
 			p.batch.Superseded = append(p.batch.Superseded, old.ID)
 		}
 		p.batch.Records = append(p.batch.Records, *next)

@@ -223,10 +223,10 @@ func TestReplayMendsWhatALaterParserUnderstands(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mended[record.ID] = record
+		mended[record.Place] = record
 	}
 	for _, o := range old {
-		m := mended[o.ID]
+		m := mended[o.Place]
 		if m == nil || !m.ReceivedAt.Equal(o.ReceivedAt) || m.RawID != o.RawID || m.Status() != plan.Matched {
 			t.Errorf("%+v became %+v", o, m)
 		}

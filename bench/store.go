@@ -65,7 +65,7 @@ func recordOf(n int) plan.Record {
 	key := "req-" + strconv.Itoa(n)
 	digest := sha256.Sum256([]byte(key))
 	r := plan.Record{
-		Type: "nxcloud_number_check", Account: "nxcloud", Key: key, Identity: "901946960376", Outcome: plan.Succeeded, Code: "0",
+		Type: "nxcloud_number_check", Via: plan.ViaPush, Account: "nxcloud", Key: key, Identity: "901946960376", Outcome: plan.Succeeded, Code: "0",
 		Amount: apd.New(12, -4), Currency: "USD", ReceivedAt: time.Unix(1_780_000_000, int64(n)), Attributes: []byte(recordText), RawID: 1,
 	}
 	copy(r.Digest[:], digest[:])

@@ -34,7 +34,7 @@ func TestUnusableStates(t *testing.T) {
 		{"of a newer version", func(t *testing.T, b *binary, path string) {
 			b.must(0, "apply", "-auto-approve")
 			alter(t, path, "PRAGMA user_version = 99")
-		}, "the state was written by a newer version of Waybill (schema 99, this one knows 2): use that version, or a backup from before it"},
+		}, "the state was written by a newer version of Waybill (schema 99, this one knows 3): use that version, or a backup from before it"},
 		{"damaged", func(t *testing.T, b *binary, path string) {
 			b.must(0, "apply", "-auto-approve")
 			content, err := os.ReadFile(path)

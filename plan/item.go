@@ -9,7 +9,10 @@ import (
 
 // Item is one tracked thing, as the state remembers it.
 type Item struct {
-	ID       int64
+	ID int64
+	// Version is raised by the state each time the item is written, if only
+	// touched: what is written must be made from the present one. 0: never written.
+	Version  int64
 	Address  Address
 	Account  string
 	Identity string
@@ -93,13 +96,19 @@ type Expectation struct {
 	Message string           `json:"message,omitempty"` // the error message while failed
 }
 
-// Event is one line of the history: what happened to one item at one time.
+// Event is one line of the history: what happened to one item, or to one account,
+// at one time.
 type Event struct {
-	Seq      int64
-	At       time.Time
-	ItemID   int64
-	Address  Address
-	Action   Action
+	Seq     int64
+	At      time.Time
+	ItemID  int64   // 0 of an account
+	Address Address // zero of an account
+	Account string  // of what concerns an account as a whole; "" of an item
+	Action  Action
+	// By is who did it, where a person did: the name of a login or a token. Why is
+	// what that person said. Both are "" for what the configuration, a vendor or the
+	// clock did.
+	By, Why  string
 	Revision string
 	Changes  []value.Field
 	RawID    int64 // evidence, 0 where there is none

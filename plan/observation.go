@@ -31,9 +31,24 @@ type Observation struct {
 	Message string
 }
 
-// Record is one report or callback: one thing that a vendor told once.
+// Via is how a record arrived.
+type Via string
+
+// The ways of records.
+const (
+	ViaPull     Via = "pull"
+	ViaPush     Via = "push"
+	ViaBackfill Via = "backfill" // asked for again, because it could have been lost
+)
+
+// Record is one report or callback: one thing that a vendor told once. Its content
+// is never edited: what is told otherwise is another record.
 type Record struct {
-	ID       int64  // given by the store
+	ID int64 // given by the store
+	// Place is the ID of the first record that stood here: its own, unless a replay
+	// told that record otherwise. It stays when the ID does not.
+	Place    int64
+	Via      Via
 	Type     string // "ucloud_usms_message" or "nxcloud_number_check"
 	Account  string
 	Key      string // requestId, or SessionNo/Phone; "" when it could not be read
@@ -56,7 +71,10 @@ type Record struct {
 	Quarantined string
 	// Conflict says that another content of the same key counts, not this one.
 	Conflict bool
-	RawID    int64
+	// Superseded says that a replay told it otherwise: a later record of the same
+	// Place stands for it.
+	Superseded bool
+	RawID      int64
 	// Address is that of the item it belongs to; nil when nobody declares it.
 	// Filled by the store when records are read.
 	Address *Address
@@ -106,7 +124,7 @@ type PullTally struct {
 }
 
 // LossWindow is a stretch of time in which records may have been lost at a
-// vendor: visible, bounded where it can be, never silent.
+// vendor, or here: visible, bounded where it can be, never silent.
 type LossWindow struct {
 	ID       int64
 	Address  Address // of the pull policy; its Type is "" for an outage of the receiver
@@ -114,10 +132,13 @@ type LossWindow struct {
 	From, To time.Time
 	Bound    int64 // at most so many records; -1: no bound
 	Salvaged int64 // records saved from a page that was cut short
-	// Cause is "pull" (an answer that did not arrive whole), "retention" or "outage".
-	Cause  LossCause
-	Detail string // in words
-	RawID  int64  // the cut page, 0 where nothing came
+	Cause    LossCause
+	Detail   string // in words
+	RawID    int64  // the cut page, 0 where nothing came
+	// Backfilled is how many records that may have been lost came in another way
+	// since, and ClosedAt when nothing could be missing any more; zero while open.
+	Backfilled int64
+	ClosedAt   time.Time
 }
 
 // LossCause is why a loss window was opened.
@@ -125,7 +146,8 @@ type LossCause string
 
 // The causes of loss windows.
 const (
-	LossPull      LossCause = "pull"
-	LossRetention LossCause = "retention"
-	LossOutage    LossCause = "outage"
+	LossPull      LossCause = "pull"      // an answer that did not arrive whole
+	LossRetention LossCause = "retention" // nobody pulled for longer than the vendor keeps reports
+	LossOutage    LossCause = "outage"    // nobody received for longer than the vendor repeats callbacks
+	LossRestore   LossCause = "restore"   // the state is older than the one that was written to here
 )

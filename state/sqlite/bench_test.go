@@ -45,7 +45,7 @@ func benchCallback(n, raw int64) (state.Raw, plan.Record) {
 	key := "req-" + strconv.FormatInt(n, 10)
 	body := []byte(`{"requestId":"` + key + `","batchNo":"901946960376","code":0,"message":"success","data":{"phone":"1202555xxxx","mcc":"310","mnc":"260","carrier":"T-Mobile","numberStatus":"valid"},"cost":{"price":0.0012,"currency":"USD"}}`)
 	digest := sha256.Sum256(body)
-	r := plan.Record{Type: "nxcloud_number_check", Account: "nxcloud", Key: key, Identity: "901946960376", Outcome: plan.Succeeded, Code: "0",
+	r := plan.Record{Type: "nxcloud_number_check", Via: plan.ViaPush, Account: "nxcloud", Key: key, Identity: "901946960376", Outcome: plan.Succeeded, Code: "0",
 		Amount: apd.New(12, -4), Currency: "USD", ReceivedAt: benchStart.Add(time.Duration(n)), Attributes: []byte(benchRecord), RawID: raw}
 	copy(r.Digest[:], digest[:])
 	return state.Raw{ID: raw, Kind: state.RawCallback, Account: "nxcloud", At: r.ReceivedAt, Complete: true, Body: body, Derived: true}, r
@@ -149,7 +149,7 @@ func BenchmarkWrite(b *testing.B) {
 		for b.Loop() {
 			batch := &state.Batch{}
 			for range size {
-				batch.Items = append(batch.Items, benchItem(s.NewItemID()))
+				batch.Items = append(batch.Items, benchItem(itemID(s)))
 			}
 			commit(b, s, batch)
 		}
@@ -160,7 +160,7 @@ func BenchmarkWrite(b *testing.B) {
 		s := openBench(b)
 		batch := &state.Batch{}
 		for range 20 * size {
-			batch.Items = append(batch.Items, benchItem(s.NewItemID()))
+			batch.Items = append(batch.Items, benchItem(itemID(s)))
 		}
 		commit(b, s, batch)
 		items, n := batch.Items, 0
@@ -171,6 +171,7 @@ func BenchmarkWrite(b *testing.B) {
 				item.Values = []byte(fmt.Sprintf(`{"outcome":"succeeded","n":%d}`, n))
 				item.ReadAt = benchStart.Add(time.Duration(n))
 				change.Items = append(change.Items, item)
+				items[n%len(items)].Version++
 				n += 7
 			}
 			commit(b, s, change)
@@ -181,15 +182,16 @@ func BenchmarkWrite(b *testing.B) {
 		s := openBench(b)
 		batch := &state.Batch{}
 		for range 100 * size {
-			batch.Items = append(batch.Items, benchItem(s.NewItemID()))
+			batch.Items = append(batch.Items, benchItem(itemID(s)))
 		}
 		commit(b, s, batch)
-		n := int64(0)
+		n, versions := int64(0), make([]int64, 100*size+1)
 		for b.Loop() {
 			touch := &state.Batch{}
 			for range size {
 				n++
-				touch.Touches = append(touch.Touches, state.Touch{ItemID: n%(100*size) + 1, ReadAt: benchStart.Add(time.Duration(n)), Due: benchStart, Unchanged: int(n)})
+				touch.Touches = append(touch.Touches, state.Touch{ItemID: n%(100*size) + 1, Version: 1 + versions[n%(100*size)], ReadAt: benchStart.Add(time.Duration(n)), Due: benchStart, Unchanged: int(n)})
+				versions[n%(100*size)]++
 			}
 			commit(b, s, touch)
 		}
@@ -220,7 +222,7 @@ func BenchmarkRead(b *testing.B) {
 	for left := count; left > 0; {
 		batch := &state.Batch{}
 		for range min(left, 100_000) {
-			batch.Items = append(batch.Items, benchItem(s.NewItemID()))
+			batch.Items = append(batch.Items, benchItem(itemID(s)))
 			left--
 		}
 		if err := s.Commit(ctx, batch); err != nil {

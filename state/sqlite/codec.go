@@ -120,6 +120,26 @@ func (s *stmt) outcome(i int) plan.Outcome {
 	return plan.Unknown
 }
 
+// vias in the order of their numbers in the database, from 1.
+var vias = [...]plan.Via{plan.ViaPull, plan.ViaPush, plan.ViaBackfill}
+
+func viaArg(v plan.Via) (int64, error) {
+	for n, known := range vias {
+		if v == known {
+			return int64(n + 1), nil
+		}
+	}
+	return 0, fmt.Errorf("a record came by %q, which is none of %v", v, vias)
+}
+
+// via reads back what viaArg made.
+func (s *stmt) via(i int) plan.Via {
+	if n := s.int(i); n > 0 && n <= int64(len(vias)) {
+		return vias[n-1]
+	}
+	return ""
+}
+
 // changesArg encodes an event's changes.
 func changesArg(fields []value.Field) (any, error) {
 	if len(fields) == 0 {

@@ -48,7 +48,7 @@ func (r *Reader) Counts(ctx context.Context) (state.Counts, error) {
 				return true, v.count(c, s.int(0), plan.Quarantined, s.int(1))
 			}),
 			v.each(ctx, countLosses, func(s *stmt) (bool, error) {
-				account, err := v.word(s.int(0))
+				account, err := v.account(s.int(0))
 				c.LossWindows[account] += s.int(1)
 				return true, err
 			}),

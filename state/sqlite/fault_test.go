@@ -39,14 +39,13 @@ func TestEachCallFailsOnce(t *testing.T) {
 					}
 					return nil
 				}})
-				item := state.ItemWrite{Item: plan.Item{ID: s.NewItemID(), Address: plan.NewAddress("t", "n", plan.NoKey), Account: "a", Identity: "1"}}
-				raw := s.NewRawID()
+				item := state.ItemWrite{Item: plan.Item{ID: itemID(s), Address: plan.NewAddress("t", "n", plan.NoKey), Account: "a", Identity: "1"}}
+				raw := rawID(s)
 				batch := func(name string) *state.Batch {
 					b := note(name)
 					b.Raws = []state.Raw{{ID: raw, Kind: state.RawPull, Body: []byte("x")}}
 					b.Items = []state.ItemWrite{item}
-					b.Touches = []state.Touch{{ItemID: item.ID}}
-					b.Records = []plan.Record{{Type: "t", Account: "a", Identity: "1", Key: "k"}}
+					b.Records = []plan.Record{{Type: "t", Via: plan.ViaPull, Account: "a", Identity: "1", Key: "k"}}
 					b.Events = []plan.Event{{ItemID: item.ID, Address: item.Address}}
 					return b
 				}
@@ -67,7 +66,7 @@ func TestEachCallFailsOnce(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				text, err := r.Note(t.Context(), "note")
+				text, err := r.Note(t.Context(), state.NoteKey{Name: "note"})
 				records, events := 0, 0
 				for range r.Records(t.Context(), state.RecordFilter{}) {
 					records++
@@ -117,14 +116,14 @@ func TestFullDisk(t *testing.T) {
 	}
 	f.Close()
 	big := note("big")
-	big.Raws = []state.Raw{{ID: s.NewRawID(), Kind: state.RawPull, Body: []byte(strings.Repeat("no room for this", 1<<20)[:400])}}
+	big.Raws = []state.Raw{{ID: rawID(s), Kind: state.RawPull, Body: []byte(strings.Repeat("no room for this", 1<<20)[:400])}}
 	for range 2000 {
-		big.Notes[fmt.Sprint(len(big.Notes))] = strings.Repeat("x", 1000)
+		big.Notes[state.NoteKey{Name: fmt.Sprint(len(big.Notes))}] = strings.Repeat("x", 1000)
 	}
 	if err := s.Commit(t.Context(), big); !errors.Is(err, state.ErrFull) {
 		t.Errorf("commit on a full disk: %v, want ErrFull", err)
 	}
-	if text, err := s.Note(t.Context(), "note"); text != "before" || err != nil {
+	if text, err := s.Note(t.Context(), state.NoteKey{Name: "note"}); text != "before" || err != nil {
 		t.Errorf("note %q, %v", text, err)
 	}
 	if err := os.Remove(filler); err != nil {
@@ -137,7 +136,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, path, sqlite.Options{})
-	if text, err := again.Note(t.Context(), "note"); text != "after" || err != nil {
+	if text, err := again.Note(t.Context(), state.NoteKey{Name: "note"}); text != "after" || err != nil {
 		t.Errorf("note %q, %v", text, err)
 	}
 }

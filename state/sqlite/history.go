@@ -32,7 +32,7 @@ func (s historyShape) text() string {
 	if s.block {
 		// Of an item that stands, or last stood, there: what happened to it elsewhere
 		// belongs to its history.
-		place := "block = (SELECT id FROM blocks WHERE type = ?2 AND name = ?3)"
+		place := "block = (SELECT id FROM blocks WHERE module = '' AND type = ?2 AND name = ?3)"
 		if s.key {
 			place += " AND key = ?4"
 		}
@@ -42,7 +42,7 @@ func (s historyShape) text() string {
 	if s.since {
 		where = append(where, "e.at >= ?5", "e.seq >= (SELECT min(seq) FROM events WHERE at >= ?5)")
 	}
-	return `SELECT e.seq, e.at, e.item, e.block, e.key, e.action, e.revision, e.raw, CAST(e.changes AS BLOB) FROM events e` + index +
+	return `SELECT e.seq, e.at, e.item, e.block, e.key, e.action, e.revision, e.raw, CAST(e.changes AS BLOB), e.account, e."by", e.why FROM events e` + index +
 		` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY e.seq`
 }
 
@@ -67,10 +67,22 @@ func (r *Reader) History(ctx context.Context, f state.HistoryFilter) iter.Seq2[*
 }
 
 func event(v *view, s *stmt) (*plan.Event, error) {
-	e := &plan.Event{Seq: s.int(0), At: s.time(1), ItemID: s.int(2), Action: plan.Action(s.text(5)), RawID: s.int(7)}
+	e := &plan.Event{Seq: s.int(0), At: s.time(1), ItemID: s.int(2), Action: plan.Action(s.text(5)), RawID: s.int(7), Why: s.text(11)}
 	var err error
-	if e.Address, err = v.address(s.int(3), s.key(4)); err != nil {
-		return nil, err
+	if block := s.int(3); block != 0 {
+		if e.Address, err = v.address(block, s.key(4)); err != nil {
+			return nil, err
+		}
+	}
+	if !s.null(9) {
+		if e.Account, err = v.account(s.int(9)); err != nil {
+			return nil, err
+		}
+	}
+	if !s.null(10) {
+		if e.By, err = v.word(s.int(10)); err != nil {
+			return nil, err
+		}
 	}
 	if e.Revision, err = v.word(s.int(6)); err != nil {
 		return nil, err
@@ -83,23 +95,29 @@ func event(v *view, s *stmt) (*plan.Event, error) {
 	return e, nil
 }
 
-var insertEvent = &query{"event", `INSERT INTO events (seq, at, item, block, key, action, revision, raw, changes)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`}
+var insertEvent = &query{"event", `INSERT INTO events (seq, at, item, block, key, action, revision, raw, changes, account, "by", why)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`}
 
 func (w *writer) writeEvents(r *request) error {
 	for i := range r.batch.Events {
 		e := &r.batch.Events[i]
-		block, err := w.block(e.Address)
-		if err != nil {
-			return err
-		}
+		block, account, by := int64(0), any(nil), any(nil)
 		revision, err := w.word(e.Revision)
+		if err == nil && !e.Address.IsZero() {
+			block, err = w.block(e.Address)
+		}
+		if err == nil && e.Account != "" {
+			account, err = w.account(e.Account)
+		}
+		if err == nil && e.By != "" {
+			by, err = w.word(e.By)
+		}
 		if err != nil {
 			return err
 		}
 		w.lastSeq++
 		err = w.c.exec(insertEvent, w.lastSeq, timeArg(e.At), e.ItemID, block, keyArg(e.Address.Key()), string(e.Action), revision,
-			idArg(e.RawID), r.changes[i])
+			idArg(e.RawID), r.changes[i], account, by, textArg(e.Why))
 		if err != nil {
 			return err
 		}

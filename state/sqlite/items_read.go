@@ -16,7 +16,7 @@ import (
 // become bytes are cast, which spares a copy.
 const (
 	declaredColumns = `i.id, i.block, i.key, i.scope, i.identity, CAST(i.args AS BLOB), i.file, i.line, i.revision, i.tracked_at, i.forgotten_at,
-		r.outcome, r.settled`
+		r.outcome, r.settled, r.version`
 	itemColumns = declaredColumns + `, r.not_found, r.first_read_at, r.read_at, r.observed_at, r.due, r.failures, r.unchanged, r.last_error,
 		r.body_digest, r.raw, r.pull_success_at, r.pulled_total, r.loss_windows,
 		CAST(o.seen AS BLOB), CAST(o."values" AS BLOB), CAST(o.expectations AS BLOB)`
@@ -87,9 +87,9 @@ func (s itemsShape) text() string {
 		b.WriteString(" AND b.type = ?1")
 	}
 	if s.name {
-		b.WriteString(" AND b.name = ?2")
+		b.WriteString(" AND b.module = '' AND b.name = ?2")
 	}
-	b.WriteString(" ORDER BY b.type, b.name, i.key")
+	b.WriteString(" ORDER BY b.module, b.type, b.name, i.key")
 	if s.forgotten {
 		b.WriteString(", i.id")
 	}
@@ -141,30 +141,18 @@ func (r *Reader) fewUnsettled(ctx context.Context) (bool, error) {
 
 var (
 	selectItem = &query{"item", `SELECT ` + itemColumns + ` FROM blocks b JOIN items i ON i.block = b.id` + itemTables +
-		`WHERE b.type = +?1 AND b.name = +?2 AND i.key = +?3 AND i.forgotten_at IS NULL`}
+		`WHERE b.module = '' AND b.type = +?1 AND b.name = +?2 AND i.key = +?3 AND i.forgotten_at IS NULL`}
 	selectItems = &query{"items by id", `SELECT ` + itemColumns + ` FROM json_each(?1) j CROSS JOIN items i ON i.id = j.value` + itemTables}
 
-	selectForgotten = &query{"forgotten item", `SELECT ` + itemColumns + ` FROM scopes s JOIN items i ON i.scope = s.id` + itemTables +
-		`WHERE s.type = +?1 AND s.account = +?2 AND i.identity = +?3 AND i.forgotten_at IS NOT NULL
-		ORDER BY i.forgotten_at DESC, i.id DESC LIMIT 1`}
-	selectSchedule = &query{"schedule", `SELECT item, scope, due, settled FROM reads WHERE tracked = 1`}
+	selectSchedule = &query{"schedule", `SELECT item, scope, due FROM reads WHERE tracked = 1`}
 )
 
 // Item returns the tracked item at an address.
 func (r *Reader) Item(ctx context.Context, a plan.Address) (*plan.Item, error) {
-	return r.oneItem(ctx, a.String(), selectItem, a.Type(), a.Name(), keyArg(a.Key()))
-}
-
-// ForgottenItem returns the item of that identity that was forgotten last.
-func (r *Reader) ForgottenItem(ctx context.Context, typ, account, identity string) (*plan.Item, error) {
-	return r.oneItem(ctx, fmt.Sprintf("forgotten %s at %s", typ, account), selectForgotten, typ, account, identity)
-}
-
-func (r *Reader) oneItem(ctx context.Context, what string, q *query, args ...any) (*plan.Item, error) {
-	for item, err := range stream(ctx, r, q, fullItem, args...) {
+	for item, err := range stream(ctx, r, selectItem, fullItem, a.Type(), a.Name(), keyArg(a.Key())) {
 		return item, err
 	}
-	return nil, fmt.Errorf("%s: %w", what, state.ErrNotFound)
+	return nil, fmt.Errorf("%s: %w", a, state.ErrNotFound)
 }
 
 // ItemsByID returns the items of those ids, tracked or forgotten.
@@ -183,7 +171,7 @@ func (r *Reader) ItemsByID(ctx context.Context, ids []int64) ([]*plan.Item, erro
 func (r *Reader) Schedule(ctx context.Context) iter.Seq2[state.Slot, error] {
 	return stream(ctx, r, selectSchedule, func(v *view, s *stmt) (state.Slot, error) {
 		typ, account, err := v.scope(s.int(1))
-		return state.Slot{ItemID: s.int(0), Type: typ, Account: account, Due: s.time(2), Settled: s.bool(3)}, err
+		return state.Slot{ItemID: s.int(0), Type: typ, Account: account, Due: s.time(2)}, err
 	})
 }
 
@@ -191,7 +179,7 @@ func (r *Reader) Schedule(ctx context.Context) iter.Seq2[state.Slot, error] {
 func declaredItem(v *view, s *stmt) (*plan.Item, error) {
 	i := &plan.Item{
 		ID: s.int(0), Identity: s.text(4), Args: s.bytes(5), TrackedAt: s.time(9), ForgottenAt: s.time(10),
-		Outcome: s.outcome(11), Settled: s.bool(12),
+		Outcome: s.outcome(11), Settled: s.bool(12), Version: s.int(13),
 	}
 	i.Origin.Line = int(s.int(7))
 	var err error
@@ -217,13 +205,13 @@ func fullItem(v *view, s *stmt) (*plan.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.NotFound = s.bool(13)
-	i.FirstReadAt, i.ReadAt, i.ObservedAt, i.Due = s.time(14), s.time(15), s.time(16), s.time(17)
-	i.Failures, i.Unchanged, i.LastError = int(s.int(18)), int(s.int(19)), s.text(20)
-	i.BodyDigest, i.RawID = s.bytes(21), s.int(22)
-	i.Pulls = plan.PullTally{LastSuccessAt: s.time(23), PulledTotal: s.int(24), LossWindows: s.int(25)}
-	i.Seen, i.Values = s.bytes(26), s.bytes(27)
-	if text := s.bytes(28); len(text) > 0 {
+	i.NotFound = s.bool(14)
+	i.FirstReadAt, i.ReadAt, i.ObservedAt, i.Due = s.time(15), s.time(16), s.time(17), s.time(18)
+	i.Failures, i.Unchanged, i.LastError = int(s.int(19)), int(s.int(20)), s.text(21)
+	i.BodyDigest, i.RawID = s.bytes(22), s.int(23)
+	i.Pulls = plan.PullTally{LastSuccessAt: s.time(24), PulledTotal: s.int(25), LossWindows: s.int(26)}
+	i.Seen, i.Values = s.bytes(27), s.bytes(28)
+	if text := s.bytes(29); len(text) > 0 {
 		if err := json.Unmarshal(text, &i.Expectations); err != nil {
 			return nil, fmt.Errorf("state %s: expectations of %s: %w", v.path, i.Address, err)
 		}

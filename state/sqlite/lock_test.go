@@ -47,10 +47,10 @@ func child(path string) error {
 	for range 8 {
 		go func() {
 			for {
-				n := s.NewRawID()
+				n := rawID(s)
 				err := s.Commit(background, &state.Batch{
 					Raws:    []state.Raw{{ID: n, Kind: state.RawCallback, Body: []byte(strconv.FormatInt(n, 10))}},
-					Records: []plan.Record{{Type: "t", Account: "a", Identity: "i", Key: strconv.FormatInt(n, 10), RawID: n}},
+					Records: []plan.Record{{Type: "t", Via: plan.ViaPush, Account: "a", Identity: "i", Key: strconv.FormatInt(n, 10), RawID: n}},
 				})
 				if err != nil {
 					errs <- err

@@ -11,18 +11,28 @@ import (
 )
 
 var (
-	selectMeta = &query{"lineage", `SELECT lineage, serial, (SELECT user_version FROM pragma_user_version) FROM meta`}
+	selectMeta = &query{"lineage", `SELECT lineage, serial, declared, (SELECT user_version FROM pragma_user_version),
+		(SELECT coalesce(max(id), 0) FROM raws) + (SELECT coalesce(max(id), 0) FROM records) + (SELECT coalesce(max(seq), 0) FROM events) FROM meta`}
 	vacuumInto = &query{"backup", `VACUUM INTO ?1`}
 )
 
-// Meta tells the lineage and the serial.
+// Meta tells what the state says of itself.
 func (r *Reader) Meta(ctx context.Context) (state.Meta, error) {
 	for meta, err := range stream(ctx, r, selectMeta, func(_ *view, s *stmt) (state.Meta, error) {
-		return state.Meta{Lineage: s.text(0), Serial: s.int(1), Version: int(s.int(2))}, nil
+		return state.Meta{Lineage: s.text(0), Serial: s.int(1), Declared: s.int(2), Version: int(s.int(3)), Stored: s.int(4)}, nil
 	}) {
 		return meta, err
 	}
 	return state.Meta{}, fmt.Errorf("state %s: it has no lineage: %w", r.path, state.ErrCorrupt)
+}
+
+// Owners tells who holds the state for writing.
+func (r *Reader) Owners(context.Context) ([]state.Owner, error) {
+	owner, err := ReadOwner(r.path)
+	if owner == nil || err != nil {
+		return nil, err
+	}
+	return []state.Owner{*owner}, nil
 }
 
 // Backup writes a consistent copy of the state, one file of mode 0600, to a

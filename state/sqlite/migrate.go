@@ -3,6 +3,7 @@ package sqlite
 import (
 	"crypto/rand"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -22,7 +23,8 @@ const applicationID = 0x57415942
 var (
 	selectVersion = &query{"schema version", `SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),
 		(SELECT count(*) FROM sqlite_schema)`}
-	insertMeta = &query{"lineage", `INSERT INTO meta (one, lineage, serial) VALUES (1, ?1, 0) ON CONFLICT DO NOTHING`}
+	selectBroken = &query{"foreign keys", `PRAGMA foreign_key_check`}
+	insertMeta   = &query{"lineage", `INSERT INTO meta (one, lineage, serial) VALUES (1, ?1, 0) ON CONFLICT DO NOTHING`}
 )
 
 // newest is the schema version that this program writes.
@@ -51,13 +53,22 @@ func (c *conn) version() (int, error) {
 	return version, nil
 }
 
-// migrate brings the database to the newest schema, each step in a transaction.
-func (c *conn) migrate() error {
+// migrate brings the database to the newest schema, each step in a transaction. A
+// step may make tables anew that others refer to, so foreign keys are checked at its
+// end instead of all along.
+func (c *conn) migrate() (err error) {
 	version, err := c.version()
 	if err != nil {
 		return err
 	}
 	known, names := newest()
+	if version == known {
+		return nil
+	}
+	if err := c.script("foreign keys", "PRAGMA foreign_keys = OFF"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.script("foreign keys", "PRAGMA foreign_keys = ON")) }()
 	for ; version < known; version++ {
 		text, err := migrations.ReadFile(names[version])
 		if err != nil {
@@ -70,6 +81,9 @@ func (c *conn) migrate() error {
 			err = c.exec(insertMeta, newLineage())
 		}
 		if err == nil {
+			err = c.checkReferences(names[version])
+		}
+		if err == nil {
 			failpoint.Hit(failpoint.MigrateWritten)
 			err = c.script(op, "COMMIT")
 		}
@@ -80,6 +94,15 @@ func (c *conn) migrate() error {
 		failpoint.Hit(failpoint.MigrateCommitted)
 	}
 	return nil
+}
+
+// checkReferences reports a row that refers to another which is not there.
+func (c *conn) checkReferences(migration string) error {
+	row, broken, err := c.one(selectBroken)
+	if err == nil && broken {
+		err = fmt.Errorf("state %s: migration %s: %w: a row of %s refers to one of %s that is not there", c.path, migration, state.ErrCorrupt, row.text(0), row.text(2))
+	}
+	return err
 }
 
 // newLineage makes a random UUID.

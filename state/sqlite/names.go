@@ -5,15 +5,18 @@ import (
 )
 
 var (
-	selectWord  = &query{"word", `SELECT id FROM words WHERE text = ?1`}
-	insertWord  = &query{"word", `INSERT INTO words (text) VALUES (?1) RETURNING id`}
-	selectBlock = &query{"block", `SELECT id FROM blocks WHERE type = ?1 AND name = ?2`}
-	insertBlock = &query{"block", `INSERT INTO blocks (type, name) VALUES (?1, ?2) RETURNING id`}
-	selectScope = &query{"scope", `SELECT id FROM scopes WHERE type = ?1 AND account = ?2`}
-	insertScope = &query{"scope", `INSERT INTO scopes (type, account) VALUES (?1, ?2) RETURNING id`}
-	wordOf      = &query{"word", `SELECT text FROM words WHERE id = ?1`}
-	blockOf     = &query{"block", `SELECT type, name FROM blocks WHERE id = ?1`}
-	scopeOf     = &query{"scope", `SELECT type, account FROM scopes WHERE id = ?1`}
+	selectWord    = &query{"word", `SELECT id FROM words WHERE text = ?1`}
+	insertWord    = &query{"word", `INSERT INTO words (text) VALUES (?1) RETURNING id`}
+	selectBlock   = &query{"block", `SELECT id FROM blocks WHERE module = '' AND type = ?1 AND name = ?2`}
+	selectAccount = &query{"account", `SELECT id FROM accounts WHERE name = ?1`}
+	insertAccount = &query{"account", `INSERT INTO accounts (name) VALUES (?1) RETURNING id`}
+	insertBlock   = &query{"block", `INSERT INTO blocks (type, name) VALUES (?1, ?2) RETURNING id`}
+	selectScope   = &query{"scope", `SELECT id FROM scopes WHERE type = ?1 AND account = ?2`}
+	insertScope   = &query{"scope", `INSERT INTO scopes (type, account) VALUES (?1, ?2) RETURNING id`}
+	wordOf        = &query{"word", `SELECT text FROM words WHERE id = ?1`}
+	blockOf       = &query{"block", `SELECT type, name FROM blocks WHERE id = ?1`}
+	accountOf     = &query{"account", `SELECT name FROM accounts WHERE id = ?1`}
+	scopeOf       = &query{"scope", `SELECT s.type, a.name FROM scopes s JOIN accounts a ON a.id = s.account WHERE s.id = ?1`}
 )
 
 // word is the id of a text that is kept once.
@@ -40,12 +43,27 @@ func (w *writer) block(a plan.Address) (int64, error) {
 	return id, err
 }
 
+func (w *writer) account(name string) (int64, error) {
+	if id, ok := w.accounts[name]; ok {
+		return id, nil
+	}
+	id, err := w.idOf(selectAccount, insertAccount, name)
+	if err == nil {
+		w.accounts[name] = id
+	}
+	return id, err
+}
+
 func (w *writer) scope(typ, account string) (int64, error) {
 	k := pair{typ, account}
 	if id, ok := w.scopes[k]; ok {
 		return id, nil
 	}
-	id, err := w.idOf(selectScope, insertScope, typ, account)
+	number, err := w.account(account)
+	if err != nil {
+		return 0, err
+	}
+	id, err := w.idOf(selectScope, insertScope, typ, number)
 	if err == nil {
 		w.scopes[k] = id
 	}
@@ -64,16 +82,20 @@ func (w *writer) idOf(find, insert *query, args ...any) (int64, error) {
 	return row.int(0), nil
 }
 
-func (v *view) word(id int64) (string, error) {
-	if text, ok := v.words[id]; ok {
+func (v *view) word(id int64) (string, error) { return v.name(v.words, wordOf, id) }
+
+func (v *view) account(id int64) (string, error) { return v.name(v.accounts, accountOf, id) }
+
+func (v *view) name(known map[int64]string, q *query, id int64) (string, error) {
+	if text, ok := known[id]; ok {
 		return text, nil
 	}
-	row, ok, err := v.one(wordOf, id)
+	row, ok, err := v.one(q, id)
 	if err != nil || !ok {
 		return "", err
 	}
-	v.words[id] = row.text(0)
-	return v.words[id], nil
+	known[id] = row.text(0)
+	return known[id], nil
 }
 
 func (v *view) scope(id int64) (typ, account string, err error) {

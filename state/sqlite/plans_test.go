@@ -54,7 +54,6 @@ func TestQueryPlans(t *testing.T) {
 		selectOld:          "SEARCH i USING INTEGER PRIMARY KEY",
 		selectItem:         "",
 		selectItems:        "",
-		selectForgotten:    "items_forgotten",
 		selectSchedule:     "",
 		selectUnfolded:     "subjects_unfolded",
 		selectTally:        "COVERING INDEX records_tally",
@@ -137,22 +136,29 @@ func TestNoStatementIsPreparedAgain(t *testing.T) {
 	}
 	defer r.Close()
 	ctx := context.Background()
+	touched, err := packer.prepare(&state.Batch{Items: []state.ItemWrite{{Item: plan.Item{ID: 3, Account: "a", Address: plan.NewAddress("t", "touched", plan.NoKey)}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.transact([]*request{touched}); err != nil {
+		t.Fatal(err)
+	}
 	const rounds = 20
 	for n := range rounds {
-		batch := &state.Batch{Derived: []int64{int64(n)}, Concluded: []string{fmt.Sprint(n - 1)}, Touches: []state.Touch{{ItemID: 1}},
+		batch := &state.Batch{Derived: []int64{int64(n)}, Concluded: []string{fmt.Sprint(n - 1)}, Touches: []state.Touch{{ItemID: 3, Version: int64(n + 1)}},
 			Raws: []state.Raw{{ID: int64(n + 1), Body: []byte{1}}}, Intents: []state.Intent{{ID: fmt.Sprint(n)}},
-			Events: []plan.Event{{Address: plan.NewAddress("t", "n", plan.NoKey)}}, Notes: map[string]string{"a": fmt.Sprint(n)}}
+			Events: []plan.Event{{Address: plan.NewAddress("t", "n", plan.NoKey)}}, Notes: map[state.NoteKey]string{{Name: "a"}: fmt.Sprint(n)}}
 		for i := range 2 {
 			identity := fmt.Sprint(i, n%3)
-			item := state.ItemWrite{FoldedTo: 1, Item: plan.Item{ID: int64(i + 1), Account: "a", Address: plan.NewAddress("t", "n", plan.IntKey(i*n)),
+			item := state.ItemWrite{FoldedTo: 1, Item: plan.Item{ID: int64(i + 1), Version: int64(n), Account: "a", Address: plan.NewAddress("t", "n", plan.IntKey(i*n)),
 				Identity: identity, Values: []byte(fmt.Sprint(n)), Settled: n%2 == 0}}
 			if n%5 == 0 {
 				item.ForgottenAt = time.Unix(int64(n), 0)
 			}
 			batch.Items = append(batch.Items, item)
 			batch.Records = append(batch.Records,
-				plan.Record{Type: "t", Account: "a", Identity: identity, Key: fmt.Sprint(n), EventTime: time.Unix(int64(i), 0), Digest: [16]byte{byte(n), byte(i)}},
-				plan.Record{Type: "t", Account: "a", Digest: [16]byte{byte(n), byte(i)}})
+				plan.Record{Type: "t", Via: plan.ViaPull, Account: "a", Identity: identity, Key: fmt.Sprint(n), EventTime: time.Unix(int64(i), 0), Digest: [16]byte{byte(n), byte(i)}},
+				plan.Record{Type: "t", Via: plan.ViaPull, Account: "a", Digest: [16]byte{byte(n), byte(i)}})
 		}
 		prepared, err := packer.prepare(batch)
 		if err != nil {
@@ -175,8 +181,7 @@ func TestNoStatementIsPreparedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		r.Item(ctx, batch.Items[0].Address)           // may not be there
-		r.ForgottenItem(ctx, "t", "a", fmt.Sprint(n)) // likewise
+		r.Item(ctx, batch.Items[0].Address) // may not be there
 	}
 	for _, c := range []*conn{w.c, r.idle[0].conn} {
 		for q, s := range c.stmts {

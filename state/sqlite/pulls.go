@@ -21,7 +21,7 @@ func (w *writer) writeIntents(b *state.Batch) error {
 		if err != nil {
 			return err
 		}
-		account, err := w.word(in.Account)
+		account, err := w.account(in.Account)
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (r *Reader) OpenIntents(ctx context.Context) ([]state.Intent, error) {
 		if in.Address, err = v.address(s.int(2), s.key(3)); err != nil {
 			return in, err
 		}
-		in.Account, err = v.word(s.int(4))
+		in.Account, err = v.account(s.int(4))
 		return in, err
 	}))
 }

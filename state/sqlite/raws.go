@@ -82,7 +82,7 @@ var (
 func (w *writer) writeRaws(r *request) error {
 	for i := range r.batch.Raws {
 		raw := &r.batch.Raws[i]
-		account, err := w.word(raw.Account)
+		account, err := w.account(raw.Account)
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (r *Reader) raw(v *view, s *stmt) (*state.Raw, error) {
 	raw := &state.Raw{ID: s.int(0), Kind: state.RawKind(s.text(1)), ItemID: s.int(3), At: s.time(4), Status: int(s.int(5)),
 		Complete: s.bool(6), Derived: s.bool(10)}
 	var err error
-	if raw.Account, err = v.word(s.int(2)); err != nil {
+	if raw.Account, err = v.account(s.int(2)); err != nil {
 		return nil, err
 	}
 	if raw.Body, err = r.packer.unpack(s.bytes(9), s.bool(8), s.int(7)); err != nil {

@@ -96,9 +96,8 @@ func newReader(path string, m mode, fault func(string) error) (*Reader, error) {
 // never change, so they hold over all snapshots.
 type view struct {
 	*conn
-	words  map[int64]string
-	blocks map[int64]pair
-	scopes map[int64]pair
+	words, accounts map[int64]string
+	blocks, scopes  map[int64]pair
 }
 
 func (r *Reader) get() (*view, error) {
@@ -118,7 +117,7 @@ func (r *Reader) get() (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &view{c, make(map[int64]string), make(map[int64]pair), make(map[int64]pair)}, nil
+	return &view{c, make(map[int64]string), make(map[int64]string), make(map[int64]pair), make(map[int64]pair)}, nil
 }
 
 // put keeps a connection for the next read, unless its transaction could not be

@@ -14,12 +14,13 @@ import (
 )
 
 const recordColumns = `r.id, r.scope, r.key, s.identity, r.outcome, r.code, r.amount, r.currency, r.parts, r.event_at, r.received_at,
-	CAST(r.attributes AS BLOB), r.digest, r.quarantined, r.status, r.raw, i.block, i.key`
+	CAST(r.attributes AS BLOB), r.digest, r.quarantined, r.status, r.raw, i.block, i.key,
+	coalesce(r.place, r.id), r.via`
 
 // recordsShape is what a filter asks for; there is a query for each.
 type recordsShape struct {
-	typ, since bool
-	status     plan.RecordStatus
+	typ, since, superseded bool
+	status                 plan.RecordStatus
 }
 
 var recordsQueries = makeRecordsQueries()
@@ -29,8 +30,10 @@ func makeRecordsQueries() map[recordsShape]*query {
 	for _, typ := range []bool{false, true} {
 		for _, since := range []bool{false, true} {
 			for _, status := range []plan.RecordStatus{"", plan.Matched, plan.Unmatched, plan.Quarantined} {
-				s := recordsShape{typ, since, status}
-				queries[s] = &query{"records", s.text()}
+				for _, superseded := range []bool{false, true} {
+					s := recordsShape{typ, since, superseded, status}
+					queries[s] = &query{"records", s.text()}
+				}
 			}
 		}
 	}
@@ -38,7 +41,10 @@ func makeRecordsQueries() map[recordsShape]*query {
 }
 
 func (s recordsShape) text() string {
-	where := []string{"1"}
+	where := []string{"r.status <> 3"}
+	if s.superseded {
+		where[0] = "1"
+	}
 	index := ""
 	if s.typ {
 		where = append(where, "r.scope IN (SELECT id FROM scopes WHERE type = ?1)")
@@ -63,15 +69,18 @@ func (s recordsShape) text() string {
 		WHERE ` + strings.Join(where, " AND ") + " ORDER BY r.id"
 }
 
+// scopeNamed is the scope of a type and an account, ?1 and ?2.
+const scopeNamed = `(SELECT sc.id FROM scopes sc JOIN accounts ac ON ac.id = sc.account WHERE sc.type = ?1 AND ac.name = ?2)`
+
 var (
 	recordsOfRaw = &query{"records of a raw", "SELECT " + recordColumns + ` FROM records r INDEXED BY records_raw
-		JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item WHERE r.raw = ?1 ORDER BY r.id`}
+		JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item WHERE r.raw = ?1 AND r.status <> 3 ORDER BY r.id`}
 	recordsOfKey = &query{"records of a key", "SELECT " + recordColumns + ` FROM records r INDEXED BY records_once
 		JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item
-		WHERE r.scope = (SELECT id FROM scopes WHERE type = ?1 AND account = ?2) AND r.key = ?3`}
+		WHERE r.scope = ` + scopeNamed + ` AND r.key = ?3 AND r.status <> 3`}
 	recordsOfContent = &query{"records of a content", "SELECT " + recordColumns + ` FROM records r INDEXED BY records_once
 		JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item
-		WHERE r.scope = (SELECT id FROM scopes WHERE type = ?1 AND account = ?2) AND r.key = '' AND r.digest = ?3`}
+		WHERE r.scope = ` + scopeNamed + ` AND r.key = '' AND r.digest = ?3 AND r.status <> 3`}
 )
 
 // Records yields records in the order in which they were recorded; those of one
@@ -85,7 +94,7 @@ func (r *Reader) Records(ctx context.Context, f state.RecordFilter) iter.Seq2[*p
 	case f.Same != nil:
 		return stream(ctx, r, recordsOfContent, record, f.Same.Type, f.Same.Account, f.Same.Digest[:])
 	}
-	shape := recordsShape{typ: f.Type != "", since: !f.Since.IsZero(), status: f.Status}
+	shape := recordsShape{typ: f.Type != "", since: !f.Since.IsZero(), superseded: f.Superseded, status: f.Status}
 	q, ok := recordsQueries[shape]
 	if !ok {
 		return func(yield func(*plan.Record, error) bool) {
@@ -107,6 +116,7 @@ func record(v *view, s *stmt) (*plan.Record, error) {
 	r := &plan.Record{
 		ID: s.int(0), Key: s.text(2), Identity: s.text(3), Outcome: s.outcome(4), Code: s.text(5), Currency: s.text(7), Parts: s.int(8),
 		EventTime: s.time(9), ReceivedAt: s.time(10), Attributes: s.bytes(11), Quarantined: s.text(13), Conflict: s.int(14) == conflicts, RawID: s.int(15),
+		Place: s.int(18), Via: s.via(19), Superseded: s.int(14) == superseded,
 	}
 	copy(r.Digest[:], s.bytes(12))
 	var err error
@@ -129,8 +139,8 @@ func record(v *view, s *stmt) (*plan.Record, error) {
 }
 
 var (
-	selectTallySubject = &query{"tally", `SELECT u.id, u.mark FROM scopes s JOIN subjects u ON u.scope = s.id
-		WHERE s.type = +?1 AND s.account = +?2 AND u.identity = +?3`}
+	selectTallySubject = &query{"tally", `SELECT u.id, u.mark FROM accounts a JOIN scopes s ON s.account = a.id JOIN subjects u ON u.scope = s.id
+		WHERE s.type = +?1 AND a.name = +?2 AND u.identity = +?3`}
 	selectTally = &query{"tally", `SELECT outcome, code, currency, amount, count(*), sum(parts), max(event_at), max(received_at), max(id)
 		FROM records INDEXED BY records_tally WHERE subject = +?1 AND status = 0
 		GROUP BY outcome, code, currency, amount`}

@@ -9,12 +9,12 @@ import (
 
 var (
 	selectSame = &query{"records of a key", `SELECT id, digest, event_at, subject, status
-		FROM records WHERE scope = ?1 AND key = ?2`}
+		FROM records WHERE scope = ?1 AND key = ?2 AND status <> 3`}
 	selectSameContent = &query{"records of a content", `SELECT id, digest, event_at, subject, status
-		FROM records WHERE scope = ?1 AND key = '' AND digest = ?2`}
+		FROM records WHERE scope = ?1 AND key = '' AND digest = ?2 AND status <> 3`}
 	insertRecord = &query{"record", `INSERT INTO records (id, scope, key, digest, subject, outcome, code, amount, currency, parts,
-			event_at, received_at, status, quarantined, raw, attributes)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`}
+			event_at, received_at, status, quarantined, raw, attributes, via, place)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)`}
 	updateConflict = &query{"record in conflict", `UPDATE records SET status = 1 WHERE id = ?1`}
 	selectSubject  = &query{"subject", `SELECT id FROM subjects WHERE scope = ?1 AND identity = ?2`}
 	insertSubject  = &query{"new subject", `INSERT INTO subjects (scope, identity, item, mark, folder, folded_to, records)
@@ -27,6 +27,7 @@ const (
 	counts int64 = iota
 	conflicts
 	quarantined
+	superseded
 )
 
 // kept is a record of the same key that is there already.
@@ -70,12 +71,14 @@ func (w *writer) writeRecord(r *plan.Record, redo *redoing) (isNew bool, err err
 	if err != nil {
 		return false, err
 	}
-	id, newest := r.ID, int64(0)
-	if redo.take(id) {
-		newest = redo.stamp
-	} else {
-		w.lastRec++
-		id, newest = w.lastRec, w.lastRec
+	via, err := viaArg(r.Via)
+	if err != nil {
+		return false, err
+	}
+	w.lastRec++
+	id, place := w.lastRec, any(nil)
+	if redo.take(r.Place) {
+		place = r.Place
 	}
 
 	// Of the contents of one key the latest event counts, else the first. One
@@ -90,19 +93,19 @@ func (w *writer) writeRecord(r *plan.Record, redo *redoing) (isNew bool, err err
 		if err := w.c.exec(updateConflict, counting.id); err != nil {
 			return false, err
 		}
-		w.mark(counting.subject, newest, 0)
+		w.mark(counting.subject, id, 0)
 	}
 	var amount any
 	if r.Amount != nil {
 		amount = r.Amount.String()
 	}
 	err = w.c.exec(insertRecord, id, scope, r.Key, r.Digest[:], subject, number, r.Code, amount, r.Currency, r.Parts,
-		timeArg(r.EventTime), timeArg(r.ReceivedAt), status, textArg(r.Quarantined), idArg(r.RawID), jsonArg(r.Attributes))
+		timeArg(r.EventTime), timeArg(r.ReceivedAt), status, textArg(r.Quarantined), idArg(r.RawID), jsonArg(r.Attributes), via, place)
 	if err != nil {
 		return false, err
 	}
 	if status != quarantined {
-		w.mark(subject, newest, 1)
+		w.mark(subject, id, 1)
 		if redo != nil {
 			redo.keys[recordKey{scope, r.Key}] = true
 		}

@@ -42,7 +42,9 @@ func open(t *testing.T, path string, opts sqlite.Options) *sqlite.Store {
 	return s
 }
 
-func note(text string) *state.Batch { return &state.Batch{Notes: map[string]string{"note": text}} }
+func note(text string) *state.Batch {
+	return &state.Batch{Notes: map[state.NoteKey]string{{Name: "note"}: text}}
+}
 
 // listing names the files of a directory with their modes.
 func listing(t *testing.T, dir string) (list []string) {
@@ -112,7 +114,7 @@ func TestReaderCreatesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if text, err := r.Note(t.Context(), "note"); text != "x" || err != nil {
+			if text, err := r.Note(t.Context(), state.NoteKey{Name: "note"}); text != "x" || err != nil {
 				t.Errorf("note %q, %v", text, err)
 			}
 			if err := r.Close(); err != nil {
@@ -156,7 +158,7 @@ func TestOddPaths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text, err := r.Note(t.Context(), "note"); text != name || err != nil {
+		if text, err := r.Note(t.Context(), state.NoteKey{Name: "note"}); text != name || err != nil {
 			t.Errorf("%s: note %q, %v", name, text, err)
 		}
 		r.Close()
@@ -183,7 +185,7 @@ func TestUnfitFiles(t *testing.T) {
 	made := func(t *testing.T, path string) {
 		s := open(t, path, sqlite.Options{})
 		for n := range 200 {
-			if err := s.Commit(t.Context(), &state.Batch{Notes: map[string]string{fmt.Sprint(n): strings.Repeat("x", 400)}}); err != nil {
+			if err := s.Commit(t.Context(), &state.Batch{Notes: map[state.NoteKey]string{{Name: fmt.Sprint(n)}: strings.Repeat("x", 400)}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -200,7 +202,7 @@ func TestUnfitFiles(t *testing.T) {
 		{"newer", func(t *testing.T, path string) {
 			made(t, path)
 			alter(t, path, "PRAGMA user_version = 99")
-		}, state.ErrNewer, "schema 99, this one knows 2"},
+		}, state.ErrNewer, "schema 99, this one knows 3"},
 		{"no database", func(t *testing.T, path string) {
 			if err := os.WriteFile(path, bytes.Repeat([]byte("this is no database\n"), 1000), 0o600); err != nil {
 				t.Fatal(err)
@@ -252,7 +254,7 @@ func TestBodiesAreKeptSmall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "waybill.db")
 	s := open(t, path, sqlite.Options{})
 	long, short := bytes.Repeat([]byte(`{"SessionNo":"d0aa6c6e"},`), 1000), []byte(`{"code":0}`)
-	err := s.Commit(t.Context(), &state.Batch{Raws: []state.Raw{{ID: s.NewRawID(), Kind: state.RawPull, Body: long}, {ID: s.NewRawID(), Kind: state.RawPull, Body: short}}})
+	err := s.Commit(t.Context(), &state.Batch{Raws: []state.Raw{{ID: rawID(s), Kind: state.RawPull, Body: long}, {ID: rawID(s), Kind: state.RawPull, Body: short}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,4 +287,15 @@ func TestNoReals(t *testing.T) {
 	if err != nil || columns < 50 || odd != 0 || loose != 0 {
 		t.Errorf("%d columns, %d of another type, %d in tables that are not strict, error %v", columns, odd, loose, err)
 	}
+}
+
+func itemID(s state.Store) int64 { return id(s.NewItemID(background)) }
+
+func rawID(s state.Store) int64 { return id(s.NewRawID(background)) }
+
+func id(n int64, err error) int64 {
+	if err != nil {
+		panic(err)
+	}
+	return n
 }

@@ -120,10 +120,10 @@ func syncDir(dir string) error {
 }
 
 // NewItemID gives an identifier that no item in this state has had.
-func (s *Store) NewItemID() int64 { return s.itemID.Add(1) }
+func (s *Store) NewItemID(context.Context) (int64, error) { return s.itemID.Add(1), nil }
 
 // NewRawID gives an identifier that no raw in this state has had.
-func (s *Store) NewRawID() int64 { return s.rawID.Add(1) }
+func (s *Store) NewRawID(context.Context) (int64, error) { return s.rawID.Add(1), nil }
 
 // Commit makes the batch durable, or nothing of it.
 func (s *Store) Commit(ctx context.Context, batch *state.Batch) error {
@@ -138,6 +138,9 @@ func (s *Store) Commit(ctx context.Context, batch *state.Batch) error {
 	case out := <-r.done:
 		if out.err == nil {
 			batch.NewRecords = out.newRecords
+			for i := range batch.Items {
+				batch.Items[i].Version++
+			}
 		}
 		return out.err
 	case <-ctx.Done():

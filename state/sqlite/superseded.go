@@ -5,10 +5,10 @@ import (
 )
 
 var (
-	selectSuperseded = &query{"superseded record", `SELECT scope, key, subject, status FROM records WHERE id = ?1`}
-	deleteRecord     = &query{"superseded record", `DELETE FROM records WHERE id = ?1`}
-	selectContents   = &query{"contents of a key", `SELECT id, event_at, subject, status
-		FROM records WHERE scope = ?1 AND key = ?2 AND status <> 2`}
+	selectSuperseded = &query{"superseded record", `SELECT scope, key, subject, status, coalesce(place, id) FROM records WHERE id = ?1 AND status <> 3`}
+	updateSuperseded = &query{"superseded record", `UPDATE records SET status = 3 WHERE id = ?1`}
+	selectContents   = &query{"contents of a key", `SELECT id, event_at, subject, status, coalesce(place, id)
+		FROM records WHERE scope = ?1 AND key = ?2 AND status <> 2 AND status <> 3`}
 	updateStatus = &query{"record decided anew", `UPDATE records SET status = ?2 WHERE id = ?1`}
 )
 
@@ -16,9 +16,9 @@ var (
 type redoing struct {
 	// stamp is newer than every mark of a subject: whatever such a batch changes is
 	// to be counted again, however old the record.
-	stamp int64
-	gone  map[int64]bool // ids that may be taken again
-	keys  map[recordKey]bool
+	stamp  int64
+	places map[int64]bool // that may be taken
+	keys   map[recordKey]bool
 }
 
 type recordKey struct {
@@ -26,13 +26,14 @@ type recordKey struct {
 	key   string
 }
 
-// supersede deletes the batch's superseded records; nil where there are none.
+// supersede takes the batch's superseded records out of what counts; nil where
+// there are none. Their contents stay.
 func (w *writer) supersede(b *state.Batch) (*redoing, error) {
 	if len(b.Superseded) == 0 {
 		return nil, nil
 	}
 	w.lastRec++
-	redo := &redoing{stamp: w.lastRec, gone: make(map[int64]bool, len(b.Superseded)), keys: make(map[recordKey]bool)}
+	redo := &redoing{stamp: w.lastRec, places: make(map[int64]bool, len(b.Superseded)), keys: make(map[recordKey]bool)}
 	for _, id := range b.Superseded {
 		row, ok, err := w.c.one(selectSuperseded, id)
 		if err != nil {
@@ -41,11 +42,11 @@ func (w *writer) supersede(b *state.Batch) (*redoing, error) {
 		if !ok {
 			continue
 		}
-		scope, key, subject, status := row.int(0), row.text(1), row.int(2), row.int(3)
-		if err := w.c.exec(deleteRecord, id); err != nil {
+		scope, key, subject, status, place := row.int(0), row.text(1), row.int(2), row.int(3), row.int(4)
+		if err := w.c.exec(updateSuperseded, id); err != nil {
 			return nil, err
 		}
-		redo.gone[id] = true
+		redo.places[place] = true
 		if status != quarantined {
 			redo.keys[recordKey{scope, key}] = true
 			w.mark(subject, redo.stamp, -1)
@@ -54,25 +55,25 @@ func (w *writer) supersede(b *state.Batch) (*redoing, error) {
 	return redo, nil
 }
 
-// take says whether a record may have an id: that of a superseded record whose
-// place it takes.
-func (redo *redoing) take(id int64) bool {
-	if redo == nil || id == 0 || !redo.gone[id] {
+// take says whether a record may have a place: that of a superseded record which
+// no other has taken.
+func (redo *redoing) take(place int64) bool {
+	if redo == nil || !redo.places[place] {
 		return false
 	}
-	delete(redo.gone, id)
+	delete(redo.places, place)
 	return true
 }
 
 // elect decides anew which record of each key counts: the latest event, else
-// the first that was recorded.
+// the one whose place is the first.
 func (w *writer) elect(redo *redoing) error {
 	if redo == nil {
 		return nil
 	}
 	type content struct {
 		kept
-		status int64
+		status, place int64
 	}
 	for k := range redo.keys {
 		if k.key == "" {
@@ -81,8 +82,8 @@ func (w *writer) elect(redo *redoing) error {
 		var contents []content
 		best := -1
 		err := w.c.each(background, selectContents, func(s *stmt) (bool, error) {
-			c := content{kept{s.int(0), s.int(2), s.time(1)}, s.int(3)}
-			if best < 0 || c.event.After(contents[best].event) || c.event.Equal(contents[best].event) && c.id < contents[best].id {
+			c := content{kept{s.int(0), s.int(2), s.time(1)}, s.int(3), s.int(4)}
+			if best < 0 || c.event.After(contents[best].event) || c.event.Equal(contents[best].event) && c.place < contents[best].place {
 				best = len(contents)
 			}
 			contents = append(contents, c)

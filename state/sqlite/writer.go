@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -17,6 +18,9 @@ type request struct {
 	expects []expect // of batch.Items
 	rows    int
 
+	writes     []itemChange // of batch.Items, once the writer looked
+	careful    bool         // the versions of batch.Touches are read before anything is written
+	stale      error        // a *state.StaleError: nothing of it was written
 	newRecords int
 	done       chan answer // has room for it
 }
@@ -42,7 +46,7 @@ type answer struct {
 func (p *packer) prepare(b *state.Batch) (*request, error) {
 	r := &request{batch: b, done: make(chan answer, 1)}
 	r.rows = 1 + len(b.Raws) + len(b.Derived) + len(b.Intents) + len(b.Concluded) + 3*len(b.Items) + len(b.Touches) +
-		3*len(b.Superseded) + len(b.Records) + len(b.Events) + len(b.LossWindows) + len(b.Notes)
+		3*len(b.Superseded) + len(b.Records) + len(b.Events) + len(b.LossWindows) + len(b.Outbox) + len(b.Told) + len(b.Notes)
 	if len(b.Raws) > 0 {
 		r.bodies = make([]body, len(b.Raws))
 		for i := range b.Raws {
@@ -89,6 +93,7 @@ type writer struct {
 	// What names have which ids: all of the database's, as of the last commit or
 	// this transaction. Emptied when a transaction is rolled back.
 	words    map[string]int64
+	accounts map[string]int64
 	blocks   map[pair]int64
 	scopes   map[pair]int64
 	subjects map[subjectKey]int64
@@ -100,8 +105,8 @@ type writer struct {
 	lastSeq  int64          // likewise events
 
 	// Of the present transaction, written at its end.
-	marks  map[int64]mark // of subjects
-	serial int64          // by how much to raise it
+	marks            map[int64]mark // of subjects
+	serial, declared int64          // by how much to raise them
 }
 
 // mark is what the present transaction's records do to a subject.
@@ -120,7 +125,7 @@ var (
 		(SELECT coalesce(max(seq), 0) FROM events)`}
 	selectPeopled = &query{"scopes of records", `SELECT id FROM scopes WHERE EXISTS (SELECT 1 FROM subjects WHERE scope = scopes.id)`}
 	updateMark    = &query{"mark of a subject", `UPDATE subjects SET mark = max(mark, ?2), records = records + ?3 WHERE id = ?1`}
-	updateSerial  = &query{"serial", `UPDATE meta SET serial = serial + ?1`}
+	updateSerial  = &query{"serial", `UPDATE meta SET serial = serial + ?1, declared = declared + ?2`}
 )
 
 // openWriter opens the connection that writes, and brings the schema up to date.
@@ -167,9 +172,10 @@ func newWriter(c *conn) (*writer, error) {
 
 // reset forgets what a transaction that is rolled back may have taught.
 func (w *writer) reset() {
-	w.words, w.blocks, w.scopes = make(map[string]int64), make(map[pair]int64), make(map[pair]int64)
+	w.words, w.accounts = make(map[string]int64), make(map[string]int64)
+	w.blocks, w.scopes = make(map[pair]int64), make(map[pair]int64)
 	w.subjects, w.marks = make(map[subjectKey]int64), make(map[int64]mark)
-	w.serial = 0
+	w.serial, w.declared = 0, 0
 }
 
 // carryOut writes the group's batches in one transaction and answers each. When
@@ -177,6 +183,9 @@ func (w *writer) reset() {
 // batch costs only itself.
 func (w *writer) carryOut(group []*request) {
 	err := w.transact(group)
+	for errors.Is(err, errCareful) { // each of the group at most once
+		err = w.transact(group)
+	}
 	if err != nil && len(group) > 1 && !hopeless(err) {
 		for i := range group {
 			w.carryOut(group[i : i+1])
@@ -184,7 +193,7 @@ func (w *writer) carryOut(group []*request) {
 		return
 	}
 	for _, r := range group {
-		r.done <- answer{r.newRecords, err}
+		r.done <- answer{r.newRecords, cmp.Or(err, r.stale)}
 	}
 }
 
@@ -213,7 +222,15 @@ func (w *writer) transact(group []*request) (err error) {
 		}
 	}()
 	for _, r := range group {
-		if err := w.apply(r); err != nil {
+		err := w.check(r)
+		if stale, is := errors.AsType[*state.StaleError](err); is {
+			r.stale = stale
+			continue
+		}
+		if err == nil {
+			err = w.apply(r)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -223,7 +240,7 @@ func (w *writer) transact(group []*request) (err error) {
 		}
 	}
 	if w.serial > 0 {
-		if err := w.c.exec(updateSerial, w.serial); err != nil {
+		if err := w.c.exec(updateSerial, w.serial, w.declared); err != nil {
 			return err
 		}
 	}
@@ -233,7 +250,7 @@ func (w *writer) transact(group []*request) (err error) {
 	}
 	failpoint.Hit(failpoint.CommitEnd)
 	clear(w.marks)
-	w.serial = 0
+	w.serial, w.declared = 0, 0
 	if len(w.subjects) > maxSubjects {
 		clear(w.subjects)
 	}
@@ -262,7 +279,7 @@ func (w *writer) apply(r *request) error {
 	if err := w.writeItems(r); err != nil {
 		return err
 	}
-	if err := w.writeTouches(b.Touches); err != nil {
+	if err := w.writeTouches(r); err != nil {
 		return err
 	}
 	if err := w.writeRecords(r); err != nil {
@@ -277,6 +294,9 @@ func (w *writer) apply(r *request) error {
 		}
 	}
 	if err := w.writeResults(b); err != nil {
+		return err
+	}
+	if err := w.writeOutbox(b); err != nil {
 		return err
 	}
 	return w.writeNotes(b.Notes)

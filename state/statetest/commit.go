@@ -50,7 +50,7 @@ func testCommit(t *testing.T, d Driver) {
 				a := address(fax, "a", w)
 				for n := range 10 {
 					i := b.item(a, a.String())
-					i.ID, i.Failures = int64(w+1), n
+					i.ID, i.Failures, i.Version = int64(w+1), n, int64(n)
 					if err := b.Commit(background, &state.Batch{Items: []state.ItemWrite{i}}); err != nil {
 						done <- err
 						return
@@ -73,16 +73,15 @@ func testCommit(t *testing.T, d Driver) {
 	t.Run("the fields in their order", func(t *testing.T) {
 		b := open(t, d)
 		i := b.item(address(check, "a", nil), "1")
-		raw := b.NewRawID()
+		raw := b.rawID()
 		b.commit(&state.Batch{
 			Raws: []state.Raw{{ID: raw, Kind: state.RawCallback, Body: []byte("x")}}, Derived: []int64{raw},
 			Intents: []state.Intent{{ID: "i"}}, Concluded: []string{"i"},
-			Items: []state.ItemWrite{i}, Touches: []state.Touch{{ItemID: i.ID, Failures: 4}},
+			Items:   []state.ItemWrite{i},
 			Records: []plan.Record{record("1", "k", 1)},
 		})
 		same(t, "underived", len(all(t, b.Underived(t.Context()))), 0)
 		same(t, "intents", len(must(b.OpenIntents(t.Context()))(t)), 0)
-		same(t, "touched", b.at(i.Address).Failures, 4)
 		same(t, "unfolded", must(b.Unfolded(t.Context(), 10))(t), []int64{i.ID})
 	})
 
@@ -93,12 +92,12 @@ func testCommit(t *testing.T, d Driver) {
 
 	t.Run("closed", func(t *testing.T) {
 		b := open(t, d)
-		b.commit(&state.Batch{Notes: map[string]string{"a": "1"}})
+		b.commit(&state.Batch{Notes: map[state.NoteKey]string{{Name: "a"}: "1"}})
 		if err := errors.Join(b.Close(), b.Close()); err != nil {
 			t.Errorf("close, twice: %v", err)
 		}
 		wantErr(t, "commit", b.Commit(t.Context(), &state.Batch{}), state.ErrClosed)
-		_, err := b.Note(t.Context(), "a")
+		_, err := b.Note(t.Context(), state.NoteKey{Name: "a"})
 		wantErr(t, "read", err, state.ErrClosed)
 	})
 

@@ -17,7 +17,8 @@ import (
 // Random batches are carried out on it and on a driver, and both are compared.
 type model struct {
 	items   map[int64]*modelItem
-	records []plan.Record
+	records []plan.Record // by Place it says what stood where; of its own numbering
+	places  int64
 }
 
 type modelItem struct {
@@ -78,6 +79,9 @@ func (m *model) writeItems(rt *rapid.T, b *bench) {
 		batch.Items = append(batch.Items, w.ItemWrite)
 		next[id] = w
 	}
+	for i := range batch.Items {
+		batch.Items[i].Version = b.version(batch.Items[i].ID)
+	}
 	err := b.Commit(background, batch)
 	if clash := clashes(next); clash != (err != nil) {
 		rt.Fatalf("two at one place: %v, error: %v", clash, err)
@@ -131,15 +135,16 @@ func (m *model) supersede(rt *rapid.T, b *bench) {
 		return
 	}
 	n := rapid.IntRange(0, len(m.records)-1).Draw(rt, "which")
-	id := b.records(state.RecordFilter{})[n].ID
-	batch := &state.Batch{Superseded: []int64{id}}
+	old := b.records(state.RecordFilter{})[n]
+	batch := &state.Batch{Superseded: []int64{old.ID}}
 	rest := slices.Delete(slices.Clone(m.records), n, n+1)
 	if rapid.Bool().Draw(rt, "otherwise") {
 		r := anyRecord(rt)
-		r.ID = id
+		r.Place = old.Place
 		batch.Records = []plan.Record{r}
+		r.Place = m.records[n].Place
 		if !slices.ContainsFunc(rest, func(o plan.Record) bool { return o.Key == r.Key && o.Digest == r.Digest }) {
-			rest = slices.Insert(rest, n, r)
+			rest = append(rest, r)
 		}
 	}
 	b.commit(batch)
@@ -156,6 +161,8 @@ func (m *model) writeRecords(rt *rapid.T, b *bench) {
 	news := 0
 	for _, r := range batch.Records {
 		if !slices.ContainsFunc(m.records, func(o plan.Record) bool { return o.Key == r.Key && o.Digest == r.Digest }) {
+			m.places++
+			r.Place = m.places
 			m.records = append(m.records, r)
 			news++
 		}
@@ -173,7 +180,7 @@ func (m *model) judge() {
 		if r.Key == "" || r.Quarantined != "" {
 			continue
 		}
-		if j, ok := best[r.Key]; !ok || r.EventTime.After(m.records[j].EventTime) {
+		if j, ok := best[r.Key]; !ok || r.EventTime.After(m.records[j].EventTime) || r.EventTime.Equal(m.records[j].EventTime) && r.Place < m.records[j].Place {
 			best[r.Key] = i
 		}
 	}

@@ -41,10 +41,10 @@ func (b *bench) flags() (list []bool) {
 func testRecords(t *testing.T, d Driver) {
 	t.Run("every field comes back", func(t *testing.T) {
 		b := open(t, d)
-		r := plan.Record{Type: message, Account: "ucloud", Key: "s1/+8613800000000", Identity: "s1", Outcome: plan.Failed, Code: "UNDELIV",
+		r := plan.Record{Type: message, Via: plan.ViaBackfill, Account: "ucloud", Key: "s1/+8613800000000", Identity: "s1", Outcome: plan.Failed, Code: "UNDELIV",
 			Amount: decimal("0.01230"), Currency: "USD", Parts: 3, EventTime: at(1), ReceivedAt: at(2), Attributes: []byte(`{"a":[1,2]}`),
 			Digest: [16]byte{1, 2, 15: 16}, Quarantined: "odd", RawID: 77}
-		bare := plan.Record{Type: check, Account: "nxcloud", Outcome: plan.Pending}
+		bare := plan.Record{Type: check, Via: plan.ViaPull, Account: "nxcloud", Outcome: plan.Pending}
 		same(t, "new", b.add(r, bare), 2)
 		b.reopen()
 		got := b.records(state.RecordFilter{})
@@ -52,9 +52,18 @@ func testRecords(t *testing.T, d Driver) {
 			t.Fatalf("records %+v", got)
 		}
 		same(t, "amount as it was written", got[0].Amount.String(), "0.01230")
-		r.ID, bare.ID, r.Amount = got[0].ID, got[1].ID, got[0].Amount
+		r.ID, bare.ID, r.Place, bare.Place, r.Amount = got[0].ID, got[1].ID, got[0].ID, got[1].ID, got[0].Amount
 		same(t, "record", got[0], &r)
 		same(t, "bare record", got[1], &bare)
+	})
+
+	t.Run("a record came in some way", func(t *testing.T) {
+		b := open(t, d)
+		r := record("1", "k", 1)
+		r.Via = "pigeon"
+		if err := b.Commit(t.Context(), &state.Batch{Records: []plan.Record{r}}); err == nil {
+			t.Error("a record that came by pigeon was stored")
+		}
 	})
 
 	t.Run("each once", func(t *testing.T) {

@@ -23,7 +23,7 @@ func testEvidence(t *testing.T, d Driver) {
 		bodies := [][]byte{nil, {}, {0}, []byte("{}"), bytes.Repeat([]byte(`{"a":1}`), 50), bytes.Repeat([]byte(`{"a":1}`), 50_000), random, random[:511], random[:513]}
 		var want []state.Raw
 		for n, body := range bodies {
-			want = append(want, state.Raw{ID: b.NewRawID(), Kind: state.RawPull, Account: "ucloud", ItemID: int64(n), At: at(n), Status: 200, Complete: n%2 == 0, Body: body, Derived: true})
+			want = append(want, state.Raw{ID: b.rawID(), Kind: state.RawPull, Account: "ucloud", ItemID: int64(n), At: at(n), Status: 200, Complete: n%2 == 0, Body: body, Derived: true})
 		}
 		b.commit(&state.Batch{Raws: want})
 		b.reopen()
@@ -43,7 +43,7 @@ func testEvidence(t *testing.T, d Driver) {
 		b := open(t, d)
 		var ids []int64
 		for n := range 4 {
-			ids = append(ids, b.NewRawID())
+			ids = append(ids, b.rawID())
 			b.commit(&state.Batch{Raws: []state.Raw{{ID: ids[n], Kind: state.RawPull, Account: "a", Body: []byte{byte(n)}, Derived: n == 3}}})
 		}
 		list := func() (list []int64) {
@@ -94,6 +94,14 @@ func testEvidence(t *testing.T, d Driver) {
 		}
 		same(t, "loss windows", got, []plan.LossWindow{pull, outage, pull})
 		same(t, "ids of their own", len(ids), 3)
+		again := must(b.LossWindows(t.Context()))(t)
+		closed := again[1]
+		closed.Backfilled, closed.ClosedAt, closed.Detail = 7, at(200), "not written over"
+		b.commit(&state.Batch{LossWindows: []plan.LossWindow{closed}})
+		b.reopen()
+		closed.Detail = again[1].Detail
+		same(t, "one is closed", must(b.LossWindows(t.Context()))(t), []plan.LossWindow{again[0], closed, again[2]})
+		wantErr(t, "none of that id", b.Commit(t.Context(), &state.Batch{LossWindows: []plan.LossWindow{{ID: 999}}}), state.ErrNotFound)
 		same(t, "counts", must(b.Counts(t.Context()))(t).LossWindows, map[string]int64{"ucloud": 2, "": 1})
 	})
 }
@@ -115,6 +123,9 @@ func testHistory(t *testing.T, d Driver) {
 		e := plan.Event{At: at(n), ItemID: items[n%4].ID, Address: where[n%4], Action: plan.Observe, Revision: "r1", RawID: int64(n)}
 		if n%3 == 0 {
 			e.Changes, e.Action = change, plan.Track
+		}
+		if n == 7 {
+			e.By, e.Why = "ops@example.com", "it was a test"
 		}
 		want = append(want, e)
 	}
@@ -147,6 +158,11 @@ func testHistory(t *testing.T, d Driver) {
 	same(t, "since, of an address", numbers(state.HistoryFilter{Since: at(3), Address: &where[2]}), []int64{6, 10})
 	same(t, "after", numbers(state.HistoryFilter{AfterID: got[9].Seq}), []int64{10, 11})
 	same(t, "after, of an address", numbers(state.HistoryFilter{AfterID: got[5].Seq, Address: &where[2]}), []int64{6, 10})
+	account := plan.Event{At: at(12), Account: "globfax", Action: "suspend", By: "ops", Why: "a bill", Revision: "r1"}
+	b.commit(&state.Batch{Events: []plan.Event{account}})
+	last := all(t, b.History(t.Context(), state.HistoryFilter{AfterID: got[11].Seq}))
+	account.Seq = last[0].Seq
+	same(t, "of an account", last, []*plan.Event{&account})
 	// What happened to an item elsewhere goes with it, and stays with one that is
 	// forgotten.
 	moved := items[2]
@@ -195,18 +211,20 @@ func testSmall(t *testing.T, d Driver) {
 
 	t.Run("notes", func(t *testing.T) {
 		b := open(t, d)
-		same(t, "unset", must(b.Note(t.Context(), "n"))(t), "")
-		b.commit(&state.Batch{Notes: map[string]string{"n": "1", "m": "x"}})
-		b.commit(&state.Batch{Notes: map[string]string{"n": "2"}})
+		same(t, "unset", must(b.Note(t.Context(), state.NoteKey{Name: "n"}))(t), "")
+		b.commit(&state.Batch{Notes: map[state.NoteKey]string{{Name: "n"}: "1", {Name: "m"}: "x"}})
+		b.commit(&state.Batch{Notes: map[state.NoteKey]string{{Name: "n"}: "2"}})
 		b.reopen()
-		same(t, "set", must(b.Note(t.Context(), "n"))(t)+must(b.Note(t.Context(), "m"))(t), "2x")
-		b.commit(&state.Batch{Notes: map[string]string{"n": ""}})
-		same(t, "unset again", must(b.Note(t.Context(), "n"))(t), "")
+		same(t, "set", must(b.Note(t.Context(), state.NoteKey{Name: "n"}))(t)+must(b.Note(t.Context(), state.NoteKey{Name: "m"}))(t), "2x")
+		b.commit(&state.Batch{Notes: map[state.NoteKey]string{{Agent: "two", Name: "n"}: "of another"}})
+		same(t, "each agent has its own", must(b.Note(t.Context(), state.NoteKey{Name: "n"}))(t)+must(b.Note(t.Context(), state.NoteKey{Agent: "two", Name: "n"}))(t), "2of another")
+		b.commit(&state.Batch{Notes: map[state.NoteKey]string{{Name: "n"}: ""}})
+		same(t, "unset again", must(b.Note(t.Context(), state.NoteKey{Name: "n"}))(t), "")
 	})
 
 	t.Run("counts", func(t *testing.T) {
 		b := open(t, d)
-		one, two, gone := whole(b.NewItemID()), b.item(address(fax, "x", nil), "x"), b.item(address(check, "x", nil), "y")
+		one, two, gone := whole(b.itemID()), b.item(address(fax, "x", nil), "x"), b.item(address(check, "x", nil), "y")
 		two.Expectations = []plan.Expectation{{Name: "e", State: plan.ExpectPending}, {Name: "f", State: plan.ExpectMet}}
 		gone.Expectations = two.Expectations
 		b.track(one, two, gone)
@@ -216,6 +234,48 @@ func testSmall(t *testing.T, d Driver) {
 		got := must(b.Counts(t.Context()))(t)
 		same(t, "items", got.Items, map[state.ItemCount]int64{{Type: fax, Outcome: plan.Failed}: 1, {Type: fax, Outcome: plan.Succeeded}: 1})
 		same(t, "expectations", got.Expectations, map[plan.ExpectationState]int64{plan.ExpectFailed: 1, plan.ExpectMetLate: 1, plan.ExpectPending: 1, plan.ExpectMet: 1})
+	})
+
+	t.Run("outbox", func(t *testing.T) {
+		b := open(t, d)
+		one := state.Notice{Target: "ops", ItemID: 3, Event: []byte(`{"type":"item.failed"}`), At: at(1), Due: at(1)}
+		two := state.Notice{Target: "ops", Event: []byte(`{}`), At: at(2)}
+		list := func() (notices []state.Notice) {
+			for _, n := range all(t, b.Outbox(t.Context())) {
+				notices = append(notices, *n)
+			}
+			return notices
+		}
+		b.commit(&state.Batch{Outbox: []state.Notice{one, two}})
+		b.reopen()
+		got := list()
+		one.ID, two.ID = got[0].ID, got[1].ID
+		same(t, "oldest first", got, []state.Notice{one, two})
+		again := one
+		again.Due, again.Attempts, again.Target = at(9), 1, "not written over"
+		b.commit(&state.Batch{Outbox: []state.Notice{again}, Told: []int64{two.ID, 999}})
+		one.Due, one.Attempts = at(9), 1
+		same(t, "one tried, one told", list(), []state.Notice{one})
+		b.commit(&state.Batch{Outbox: []state.Notice{{Target: "ops", Event: []byte(`{}`)}}})
+		if id := list()[1].ID; id <= two.ID {
+			t.Errorf("the id %d of a notice was another's", id)
+		}
+		wantErr(t, "none of that id", b.Commit(t.Context(), &state.Batch{Outbox: []state.Notice{two}}), state.ErrNotFound)
+	})
+
+	t.Run("owners", func(t *testing.T) {
+		b := open(t, d)
+		if owners := must(b.Owners(t.Context()))(t); len(owners) != 1 || owners[0].PID == 0 {
+			t.Errorf("owners %+v, want whoever opened it", owners)
+		}
+		r := must(d.OpenReader(b.place))(t)
+		defer r.Close()
+		same(t, "as a reader sees them", must(r.Owners(t.Context()))(t), must(b.Owners(t.Context()))(t))
+		if err := b.Store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "after it was closed", len(must(r.Owners(t.Context()))(t)), 0)
+		b.openStore()
 	})
 
 	t.Run("meta", func(t *testing.T) {
@@ -230,28 +290,45 @@ func testSmall(t *testing.T, d Driver) {
 		}
 		rises := func(what string, rise bool, batch *state.Batch) {
 			t.Helper()
-			before := must(b.Meta(t.Context()))(t).Serial
+			before := must(b.Meta(t.Context()))(t)
 			b.commit(batch)
-			if after := must(b.Meta(t.Context()))(t).Serial; (after > before) != rise {
-				t.Errorf("%s: the serial went from %d to %d", what, before, after)
+			after := must(b.Meta(t.Context()))(t)
+			if (after.Serial > before.Serial) != rise {
+				t.Errorf("%s: the serial went from %d to %d", what, before.Serial, after.Serial)
+			}
+			if declares := rise && what != "observed" && what != "declared elsewhere"; (after.Declared > before.Declared) != declares {
+				t.Errorf("%s: the serial of what is declared went from %d to %d", what, before.Declared, after.Declared)
 			}
 		}
-		w := whole(b.NewItemID())
+		w := whole(b.itemID())
 		write := func() *state.Batch { return &state.Batch{Items: []state.ItemWrite{w}} }
 		rises("track", true, write())
 		rises("the same again", false, write())
 		w.ReadAt, w.Due, w.Failures = at(60), at(61), 9
 		rises("bookkeeping", false, write())
 		rises("touch", false, &state.Batch{Touches: []state.Touch{{ItemID: w.ID}}})
-		rises("note", false, &state.Batch{Notes: map[string]string{"a": "b"}})
+		rises("note", false, &state.Batch{Notes: map[state.NoteKey]string{{Name: "a"}: "b"}})
 		w.Values = []byte(`{"outcome":"succeeded"}`)
 		rises("observed", true, write())
+		w.Origin.Line++
+		w.Revision = "another"
+		rises("declared elsewhere", true, write())
 		w.Args = []byte(`{"a":2}`)
 		rises("declared", true, write())
 		w.Address = plan.NewAddress(w.Address.Type(), "elsewhere", w.Address.Key())
 		rises("moved", true, write())
 		w.ForgottenAt = at(70)
 		rises("forgotten", true, write())
+		stored := func(batch *state.Batch) {
+			t.Helper()
+			before := must(b.Meta(t.Context()))(t).Stored
+			if b.commit(batch); must(b.Meta(t.Context()))(t).Stored <= before {
+				t.Errorf("%+v is stored, and no more than before", batch)
+			}
+		}
+		stored(&state.Batch{Raws: []state.Raw{{ID: b.rawID(), Kind: state.RawCallback}}})
+		stored(&state.Batch{Records: []plan.Record{record("1", "k", 1)}})
+		stored(&state.Batch{Events: []plan.Event{{Action: plan.Observe}}})
 		b.reopen()
 		after := must(b.Meta(t.Context()))(t)
 		if after.Lineage != meta.Lineage || after.Serial < 5 {
@@ -261,20 +338,21 @@ func testSmall(t *testing.T, d Driver) {
 
 	t.Run("backup", func(t *testing.T) {
 		b := open(t, d)
-		w := whole(b.NewItemID())
+		w := whole(b.itemID())
 		b.track(w)
 		path := filepath.Join(t.TempDir(), "copy")
 		if err := b.Backup(t.Context(), path); err != nil {
 			t.Fatal(err)
 		}
-		b.commit(&state.Batch{Notes: map[string]string{"later": "x"}})
+		b.commit(&state.Batch{Notes: map[state.NoteKey]string{{Name: "later"}: "x"}})
 		if err := b.Backup(t.Context(), path); err == nil {
 			t.Error("a backup was written over another")
 		}
 		r := must(d.OpenBackup(path))(t)
 		defer r.Close()
+		w.Version = 1
 		same(t, "item", must(r.Item(t.Context(), w.Address))(t), &w.Item)
-		same(t, "what came later", must(r.Note(t.Context(), "later"))(t), "")
+		same(t, "what came later", must(r.Note(t.Context(), state.NoteKey{Name: "later"}))(t), "")
 		same(t, "meta", must(r.Meta(t.Context()))(t).Lineage, must(b.Meta(t.Context()))(t).Lineage)
 	})
 }

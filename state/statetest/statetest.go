@@ -33,6 +33,7 @@ func Run(t *testing.T, d Driver) {
 	}{
 		{"Items", testItems},
 		{"Moves", testMoves},
+		{"Versions", testVersions},
 		{"Records", testRecords},
 		{"Superseded", testSuperseded},
 		{"Tally", testTally},
@@ -87,13 +88,42 @@ func (b *bench) reopen() {
 	b.openStore()
 }
 
-// commit commits a batch that is right.
+// commit commits a batch that is right, made from what stands.
 func (b *bench) commit(batch *state.Batch) *state.Batch {
 	b.Helper()
+	for i := range batch.Items {
+		batch.Items[i].Version = b.version(batch.Items[i].ID)
+	}
+	for i := range batch.Touches {
+		batch.Touches[i].Version = b.version(batch.Touches[i].ItemID)
+	}
 	if err := b.Commit(b.Context(), batch); err != nil {
 		b.Fatalf("commit: %v", err)
 	}
 	return batch
+}
+
+// version is an item's present version, 0 where there is none.
+func (b *bench) version(id int64) int64 {
+	b.Helper()
+	items, err := b.ItemsByID(background, []int64{id})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if len(items) == 0 {
+		return 0
+	}
+	return items[0].Version
+}
+
+func (b *bench) itemID() int64 {
+	b.Helper()
+	return must(b.NewItemID(background))(b)
+}
+
+func (b *bench) rawID() int64 {
+	b.Helper()
+	return must(b.NewRawID(background))(b)
 }
 
 // all collects what an iterator yields.
@@ -161,7 +191,7 @@ func address(typ, name string, key any) plan.Address {
 // item is a new tracked item with little in it.
 func (b *bench) item(a plan.Address, identity string) state.ItemWrite {
 	return state.ItemWrite{Item: plan.Item{
-		ID: b.NewItemID(), Address: a, Account: "acme", Identity: identity, Args: []byte(`{"a":1}`), Values: []byte(`{"outcome":"pending"}`),
+		ID: b.itemID(), Address: a, Account: "acme", Identity: identity, Args: []byte(`{"a":1}`), Values: []byte(`{"outcome":"pending"}`),
 		Settings: plan.Settings{MaxInterval: plan.DefaultMaxInterval}, Outcome: plan.Pending, Revision: "r1", TrackedAt: at(0), Origin: plan.Origin{File: "main.wb.hcl", Line: 3},
 	}}
 }
@@ -174,7 +204,7 @@ func (b *bench) track(items ...state.ItemWrite) {
 
 // record is a record with little in it; content tells digests apart.
 func record(identity, key string, content byte) plan.Record {
-	return plan.Record{Type: check, Account: "acme", Key: key, Identity: identity, Outcome: plan.Succeeded, Code: "0",
+	return plan.Record{Type: check, Via: plan.ViaPush, Account: "acme", Key: key, Identity: identity, Outcome: plan.Succeeded, Code: "0",
 		ReceivedAt: at(1), Attributes: []byte(`{"x":"y"}`), Digest: [16]byte{content}}
 }
 

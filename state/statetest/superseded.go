@@ -34,12 +34,18 @@ func testSuperseded(t *testing.T, d Driver) {
 		i.FoldedTo = must(b.Tally(background, &i.Item))(b).UpTo
 		b.track(i)
 		mended := record("1", "mended", 2)
-		mended.ID, mended.RawID, mended.ReceivedAt = old[1], 7, odd.ReceivedAt
+		mended.Place, mended.RawID, mended.ReceivedAt = old[1], 7, odd.ReceivedAt
 		batch := b.commit(&state.Batch{Superseded: old[1:2], Records: []plan.Record{mended}})
 		same(t, "new", batch.NewRecords, 1)
 		b.reopen()
-		same(t, "ids", ids(b), old)
-		got := b.records(state.RecordFilter{})[1]
+		got := b.records(state.RecordFilter{})[2]
+		same(t, "others stay", ids(b)[:2], []int64{old[0], old[2]})
+		same(t, "its place", []int64{got.Place, got.ID - old[2]}, []int64{old[1], got.ID - old[2]})
+		was := b.records(state.RecordFilter{Superseded: true})[1]
+		odd.ID, odd.Place, odd.Superseded = old[1], old[1], true
+		same(t, "what it was, to the letter", was, &odd)
+		of := b.records(state.RecordFilter{RawID: 7})
+		same(t, "what is made of the raw now", []int64{int64(len(of)), of[0].ID}, []int64{1, got.ID})
 		same(t, "in its place", []any{got.Key, got.Quarantined, got.ReceivedAt, got.Status()}, []any{"mended", "", odd.ReceivedAt, plan.Matched})
 		same(t, "to be counted", must(b.Unfolded(background, 9))(t), []int64{i.ID})
 		same(t, "counted", must(b.Tally(background, &i.Item))(t).Received, int64(3))
@@ -48,20 +54,24 @@ func testSuperseded(t *testing.T, d Driver) {
 		same(t, "counts", must(b.Counts(background))(t).Records, want)
 	})
 
-	t.Run("an id that nothing left is not taken", func(t *testing.T) {
+	t.Run("a place that nothing left is not taken", func(t *testing.T) {
 		b := open(t, d)
 		b.add(record("1", "a", 1), record("1", "b", 1))
 		old := ids(b)
 		r := record("1", "c", 1)
-		r.ID = old[0]
+		r.Place = old[0]
 		again := record("1", "d", 1)
-		again.ID = old[1]
+		again.Place = old[1]
 		b.commit(&state.Batch{Superseded: []int64{old[1], 12345}, Records: []plan.Record{r, again}})
 		var keys string
+		places := map[string]int64{}
 		for _, r := range b.records(state.RecordFilter{}) {
 			keys += r.Key
+			places[r.Key] = r.Place
 		}
-		same(t, "records", keys, "adc")
+		same(t, "records", keys, "acd")
+		same(t, "place of one that left none", places["c"] > old[1], true)
+		same(t, "place of one that took it", places["d"], old[1])
 	})
 
 	t.Run("what counts is decided anew", func(t *testing.T) {
@@ -78,27 +88,29 @@ func testSuperseded(t *testing.T, d Driver) {
 		}
 		fold()
 		told := timed("k", 4, 0)
-		told.ID = old[0]
+		told.Place = old[0]
 		b.commit(&state.Batch{Superseded: old[:1], Records: []plan.Record{told}})
-		same(t, "the first in another form", b.flags(), []bool{false, true, true})
+		same(t, "the first in another form", b.flags(), []bool{true, true, false})
 		same(t, "to be counted", must(b.Unfolded(background, 9))(t), []int64{i.ID})
 		fold()
 		later := timed("k", 5, 9)
-		later.ID = old[2]
+		later.Place = old[2]
 		b.commit(&state.Batch{Superseded: old[2:], Records: []plan.Record{later}})
 		same(t, "the latest event", b.flags(), []bool{true, true, false})
 		fold()
-		b.commit(&state.Batch{Superseded: old[2:]})
-		same(t, "the first again", b.flags(), []bool{false, true})
+		b.commit(&state.Batch{Superseded: ids(b)[2:]})
+		same(t, "the first again", b.flags(), []bool{true, false})
 		same(t, "received", must(b.Tally(background, &i.Item))(t).Received, int64(1))
 		same(t, "to be counted again", must(b.Unfolded(background, 9))(t), []int64{i.ID})
 		fold()
 		other := timed("l", 1, 0)
-		other.ID, other.Identity = old[0], "2"
-		b.commit(&state.Batch{Superseded: old[:1], Records: []plan.Record{other}})
+		other.Place, other.Identity = old[0], "2"
+		b.commit(&state.Batch{Superseded: ids(b)[1:], Records: []plan.Record{other}})
 		b.reopen()
 		same(t, "of another key and item", b.flags(), []bool{false, false})
 		same(t, "one is left", must(b.Tally(background, &i.Item))(t).Received, int64(1))
+		same(t, "as it was at first once more", b.commit(&state.Batch{Superseded: ids(b), Records: []plan.Record{timed("k", 1, 0)}}).NewRecords, 1)
+		same(t, "all that was ever told", len(b.records(state.RecordFilter{Superseded: true})), 7)
 		b.commit(&state.Batch{Superseded: ids(b)})
 		same(t, "none are left", must(b.Tally(background, &i.Item))(t).Received, int64(0))
 		same(t, "the item is to be counted", must(b.Unfolded(background, 9))(t), []int64{i.ID})
@@ -118,9 +130,9 @@ func testSuperseded(t *testing.T, d Driver) {
 		i.FoldedTo = must(b.Tally(background, &i.Item))(t).UpTo
 		b.track(i)
 		told := timed("k", 2, 5)
-		told.ID, told.Identity = ids(b)[0], "2"
+		told.Place, told.Identity = ids(b)[0], "2"
 		b.commit(&state.Batch{Superseded: ids(b)[:1], Records: []plan.Record{told}})
-		same(t, "conflicts", b.flags(), []bool{false, true})
+		same(t, "conflicts", b.flags(), []bool{true, false})
 		same(t, "whose record counts no more", must(b.Unfolded(background, 9))(t), []int64{i.ID})
 	})
 
@@ -129,7 +141,7 @@ func testSuperseded(t *testing.T, d Driver) {
 		b.add(record("1", "a", 1), record("1", "b", 1))
 		old := ids(b)
 		r := record("1", "a", 1)
-		r.ID = old[1]
+		r.Place = old[1]
 		batch := b.commit(&state.Batch{Superseded: old[1:], Records: []plan.Record{r}})
 		same(t, "new", batch.NewRecords, 0)
 		same(t, "records", ids(b), old[:1])
@@ -139,7 +151,7 @@ func testSuperseded(t *testing.T, d Driver) {
 		b := open(t, d)
 		var raws []int64
 		for n := range 4 {
-			id := b.NewRawID()
+			id := b.rawID()
 			raws = append(raws, id)
 			r, odd := record("1", string(rune('a'+n)), 1), record("1", "k", byte(n))
 			r.RawID, odd.RawID = id, id
