@@ -20,6 +20,7 @@ var layers = []struct {
 	may    []string
 }{
 	{"failpoint", nil},
+	{"durable", []string{"failpoint"}},
 	{"value", nil},
 	{"plan", []string{"value"}},
 	{"hclspec/expressions", []string{"value"}},
@@ -35,10 +36,11 @@ var layers = []struct {
 	{"state", []string{"value", "plan"}},
 	{"state/sqlite", []string{"failpoint", "value", "plan", "state"}},
 	{"state/statetest", []string{"value", "plan", "state"}},
-	{"agent", []string{"failpoint", "value", "plan", "hclspec", "providers", "state"}},
+	{"agent/source", []string{"durable", "failpoint", "hclspec"}}, // knows no item
+	{"agent", []string{"agent/source", "durable", "failpoint", "value", "plan", "hclspec", "providers", "state"}},
 	{"tfjson", []string{"value", "plan"}},
 	{"cli/view", []string{"value", "plan", "tfjson", "state"}},
-	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent", "tfjson", "cli/view"}},
+	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent", "agent/source", "tfjson", "cli/view"}},
 	{"oracle", []string{"value", "plan", "providers/sandbox", "state"}}, // of the fault tests
 	{"crash", nil}, // tests of the whole program
 	{"", []string{"cli", "providers", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
@@ -48,7 +50,7 @@ var layers = []struct {
 var only = map[string][]string{
 	"github.com/mattn/go-sqlite3":            {"state/sqlite"},
 	"github.com/hashicorp/go-retryablehttp":  {"providers"},
-	"github.com/fsnotify/fsnotify":           {"agent"},
+	"github.com/fsnotify/fsnotify":           {"agent/source"},
 	"github.com/prometheus/client_golang":    {"agent"},
 	"github.com/prometheus/exporter-toolkit": {"agent"},
 }

@@ -197,8 +197,15 @@ func (a *Agent) serveReady(w http.ResponseWriter, _ *http.Request) {
 	a.mu.Lock()
 	reload := a.reload
 	a.mu.Unlock()
-	if reload.err != nil {
+	switch {
+	case reload.err == nil:
+	case reload.unrecorded:
+		fmt.Fprintf(&body, "note the reload at %s could not be recorded and is tried again, what ran before runs on: %s\n", plan.FormatTime(reload.at), reload.err)
+	default:
 		fmt.Fprintf(&body, "note the reload at %s was refused, the last good configuration runs: %s\n", plan.FormatTime(reload.at), reload.err)
+	}
+	if reload.unkept != nil {
+		fmt.Fprintf(&body, "note the configuration that runs could not be kept for a later start, which is tried again: %s\n", reload.unkept)
 	}
 	if reload.dependents != nil {
 		fmt.Fprintf(&body, "note what depends on observed values was not evaluated again, the declaration stays as it was: %s\n", reload.dependents)

@@ -18,9 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/state"
 )
@@ -80,12 +79,10 @@ resource "nxcloud_number_check" "january" {
 	ctx, stop := context.WithCancel(context.Background())
 	listening, ended := make(chan [2]string, 1), make(chan error, 1)
 	options := agent.AgentOptions{
-		Load: func(string, map[string]string) (*hclspec.Config, hcl.Diagnostics) { return f.load() },
-		Dir:  f.dir, StatePath: f.path, CompareOnly: true,
+		Source: source.NewDirectory(f.dir, f.runner.Log, true), Load: f.loadFrom, Dir: f.dir, StatePath: f.path,
 		Settings: hclspec.Settings{
 			BackendPath: "waybill.db", Admin: hclspec.Listener{Listen: "127.0.0.1:0"}, Receiver: hclspec.Listener{Listen: "127.0.0.1:0"},
 		},
-		Revision:  func(*hclspec.Config) string { return "r1" },
 		Listening: func(admin, receiver net.Addr) { listening <- [2]string{admin.String(), receiver.String()} },
 	}
 	go func() {

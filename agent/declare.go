@@ -22,6 +22,11 @@ const chunk = 5000
 func (c *recorder) declare(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.declareHeld(ctx, changes, progress)
+}
+
+// declareHeld is declare; the caller holds mu.
+func (c *recorder) declareHeld(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
 	c.epoch++
 	now := c.now()
 	failpoint.Hit(failpoint.DeclareBegin)

@@ -20,7 +20,7 @@ import (
 // evaluation walks a configuration's blocks in the order of their dependencies,
 // wave by wave, and keeps what was declared so far.
 type evaluation struct {
-	config  *hclspec.Config
+	config  *hclspec.Root
 	hcl     *hclspec.Evaluation
 	seen    *seen
 	reader  state.Reader // nil: no state yet
@@ -33,7 +33,7 @@ type evaluation struct {
 	done bool
 }
 
-func newEvaluation(config *hclspec.Config, c catalog, reader state.Reader) *evaluation {
+func newEvaluation(config *hclspec.Root, c catalog, reader state.Reader) *evaluation {
 	s := &seen{catalog: c, reader: reader, desired: make(map[string][]plan.Desired), overlay: make(map[plan.Identity]*plan.Item)}
 	return &evaluation{
 		config: config, hcl: config.NewEvaluation(s), seen: s, reader: reader,

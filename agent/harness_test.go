@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
@@ -100,15 +101,17 @@ provider "nxcloud" {
 `
 }
 
-func (w *world) load() (*hclspec.Config, hcl.Diagnostics) {
+func (w *world) load() (*hclspec.Root, hcl.Diagnostics) { return w.loadFrom(source.Take(w.dir)) }
+
+func (w *world) loadFrom(s *source.Snapshot) (*hclspec.Root, hcl.Diagnostics) {
 	var schemas []*plan.Schema
 	for _, d := range w.runner.Vendors {
 		schemas = append(schemas, d.Schema)
 	}
-	return hclspec.Load(hclspec.Options{Dir: w.dir, Schemas: schemas, Environ: func(string) (string, bool) { return "", false }})
+	return hclspec.Load(hclspec.Options{Dir: s.Dir(), Files: s, Schemas: schemas, Environ: func(string) (string, bool) { return "", false }})
 }
 
-func (w *world) config() *hclspec.Config {
+func (w *world) config() *hclspec.Root {
 	w.t.Helper()
 	config, diags := w.load()
 	if diags.HasErrors() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
@@ -23,10 +24,12 @@ import (
 
 // AgentOptions are what the long-running agent needs beside the Runner.
 type AgentOptions struct {
-	// Load loads the configuration: the directory itself for an empty dir, else the
-	// copy of it in dir, with the copies of files from outside it.
-	Load func(dir string, outside map[string]string) (*hclspec.Config, hcl.Diagnostics)
-	// Dir is the configuration directory, absolute.
+	// Source is where configurations come from. The agent closes it.
+	Source source.Source
+	// Load loads the configuration of a snapshot.
+	Load func(*source.Snapshot) (*hclspec.Root, hcl.Diagnostics)
+	// Dir is the configuration directory, absolute: what settings name relative to
+	// it is looked for there.
 	Dir       string
 	StatePath string
 	// MaxUntrack overrides the configuration's max_untrack at this start; nil: none.
@@ -36,20 +39,15 @@ type AgentOptions struct {
 	// Reload is told when to reload (SIGHUP); may be nil.
 	Reload <-chan struct{}
 	// Report shows diagnostics of a configuration that was not taken; may be nil.
-	Report func(*hclspec.Config, hcl.Diagnostics)
+	Report func(*hclspec.Root, hcl.Diagnostics)
 	// Listening is told where the agent listens, once it does; may be nil. It runs
 	// before the declaration is recorded, so that a sandbox can be told where to push.
 	Listening func(admin, receiver net.Addr)
-	// Revision says what declares: the commit or the hash of the configuration.
-	Revision func(*hclspec.Config) string
 	// Evaluated is told what a configuration declares before it is read (a sandbox
 	// makes it exist); may be nil.
 	Evaluated func([]plan.Desired)
 	// Listen opens a port; nil: net.Listen.
 	Listen func(network, address string) (net.Listener, error)
-	// CompareOnly leaves out the notification of file changes: files are compared
-	// every 10 seconds only.
-	CompareOnly bool
 }
 
 // Agent is the long-running loop: schedule, receiver, reload and admin around one
@@ -65,13 +63,17 @@ type Agent struct {
 	mu     sync.Mutex
 	queues map[string]*queue
 	stops  map[string]context.CancelFunc
-	config *hclspec.Config
+	config *hclspec.Root
+	// snapshot is what config was loaded from.
+	snapshot *source.Snapshot
 	// referred are the blocks that others refer to: when their items change, the
 	// configuration is evaluated again.
 	referred map[string]bool
 	reload   reloadState
 	failing  map[string]bool // checks that fail, as last logged
-	watched  *watch
+	retry    *retry          // of what could not be written
+	// refill says that items were recorded that no queue was told of.
+	refill bool
 
 	// receiving is since when callbacks can be received and stored; used by run alone.
 	receiving time.Time
@@ -93,7 +95,7 @@ func (r *Runner) RunAgent(ctx context.Context, store state.Store, opts AgentOpti
 	a := &Agent{
 		runner: r, opts: opts, store: store, log: r.Log, metrics: newMetrics(r.Version),
 		queues: make(map[string]*queue), stops: make(map[string]context.CancelFunc),
-		changed: make(chan struct{}, 1), asked: make(chan chan error),
+		changed: make(chan struct{}, 1), asked: make(chan chan error), retry: newRetry(),
 	}
 	abandon := make(chan struct{})
 	a.rec = &recorder{
@@ -113,11 +115,7 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 		return err
 	}
 	defer listeners.close()
-	defer func() {
-		if a.watched != nil {
-			_ = a.watched.close() // nothing is left to be told
-		}
-	}()
+	defer func() { _ = a.opts.Source.Close() }() // nothing is left to be told
 	if a.opts.Listening != nil {
 		a.opts.Listening(listeners.adminAddr(), listeners.receiverAddr())
 	}
@@ -306,6 +304,7 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 	evaluate := time.NewTimer(time.Hour)
 	evaluate.Stop()
 	defer evaluate.Stop()
+	defer a.retry.Stop()
 	waiting := false
 	pause := time.Second
 	var lastBeat time.Time
@@ -321,13 +320,14 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 			a.reloaded(ctx, "signal")
 		case answer := <-a.asked:
 			answer <- a.reloaded(ctx, "request")
-		case <-a.watched.events():
-			a.watched.settle()
-			if a.watched.changed() {
+		case <-a.opts.Source.Woken():
+			if a.opts.Source.Changed() {
 				a.reloaded(ctx, "a file changed")
 			}
+		case <-a.retry.C:
+			a.again(ctx)
 		case <-compare.C:
-			if a.watched.changed() {
+			if a.opts.Source.Changed() {
 				a.reloaded(ctx, "a file changed")
 			}
 		case <-a.changed:
@@ -338,8 +338,12 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 		case <-evaluate.C:
 			waiting = false
 			started := time.Now()
-			a.evaluated(a.evaluateAgain(ctx))
+			err := a.evaluateAgain(ctx)
+			a.evaluated(err)
 			pause = max(time.Second, 10*time.Since(started))
+			if waiting = err != nil && !errors.Is(err, errNotTaken); waiting {
+				evaluate.Reset(max(pause, 5*time.Second)) // the state's trouble passes
+			}
 		case <-beat.C:
 			if now.Sub(lastBeat).Abs() < beatEvery && a.healthy() { // a clock that is set back puts no beat off
 				continue

@@ -14,9 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
@@ -123,19 +122,10 @@ func (b *bubble) start(options ...func(*agent.AgentOptions)) error {
 	store := b.open()
 	ctx, stop := context.WithCancel(context.Background())
 	opts := agent.AgentOptions{
-		Load: func(dir string, _ map[string]string) (*hclspec.Config, hcl.Diagnostics) {
-			real := b.dir
-			if dir != "" {
-				b.dir = dir
-				defer func() { b.dir = real }()
-			}
-			return b.load()
-		},
-		Dir: b.dir, StatePath: b.path, Listen: b.network.listen, CompareOnly: true,
+		Source: source.NewDirectory(b.dir, b.runner.Log, true), Load: b.loadFrom, Dir: b.dir, StatePath: b.path, Listen: b.network.listen,
 		Settings: hclspec.Settings{
 			BackendPath: "waybill.db", Admin: hclspec.Listener{Listen: "127.0.0.1:8480"}, Receiver: hclspec.Listener{Listen: "127.0.0.1:8481"},
 		},
-		Revision: func(*hclspec.Config) string { return "r1" },
 	}
 	for _, o := range options {
 		o(&opts)

@@ -21,7 +21,7 @@ import (
 // Plan is a dry run: it evaluates, reads what is tracked and due for a read, and
 // says what would change. It changes nothing anywhere and makes no destructive
 // read. reader is nil where there is no state yet.
-func (r *Runner) Plan(ctx context.Context, config *hclspec.Config, reader state.Reader, opts PassOptions) (*Result, hcl.Diagnostics, error) {
+func (r *Runner) Plan(ctx context.Context, config *hclspec.Root, reader state.Reader, opts PassOptions) (*Result, hcl.Diagnostics, error) {
 	p, diags, err := r.newPass(ctx, config, reader, opts)
 	if p == nil || diags.HasErrors() || err != nil {
 		return nil, diags, err
@@ -36,7 +36,7 @@ func (r *Runner) Plan(ctx context.Context, config *hclspec.Config, reader state.
 
 // Apply is one pass for real. It evaluates and diffs, asks approve, then wave by
 // wave declares, reads, pulls and derives, and records outputs and checks at the end.
-func (r *Runner) Apply(ctx context.Context, config *hclspec.Config, store state.Store, opts PassOptions, approve func(*Result) (bool, error)) (*Result, hcl.Diagnostics, error) {
+func (r *Runner) Apply(ctx context.Context, config *hclspec.Root, store state.Store, opts PassOptions, approve func(*Result) (bool, error)) (*Result, hcl.Diagnostics, error) {
 	p, diags, err := r.newPass(ctx, config, store, opts)
 	if p == nil || diags.HasErrors() || err != nil {
 		return nil, diags, err
@@ -71,7 +71,7 @@ func (r *Runner) Apply(ctx context.Context, config *hclspec.Config, store state.
 // pass is one walk through the steps.
 type pass struct {
 	runner   *Runner
-	config   *hclspec.Config
+	config   *hclspec.Root
 	opts     PassOptions
 	catalog  catalog
 	accounts map[string]*account
@@ -87,7 +87,7 @@ type pass struct {
 	warnings map[string]*Warning
 }
 
-func (r *Runner) newPass(ctx context.Context, config *hclspec.Config, reader state.Reader, opts PassOptions) (*pass, hcl.Diagnostics, error) {
+func (r *Runner) newPass(ctx context.Context, config *hclspec.Root, reader state.Reader, opts PassOptions) (*pass, hcl.Diagnostics, error) {
 	declared, diags := config.Accounts()
 	if diags.HasErrors() {
 		return nil, config.Mistakes(ctx, diags), nil

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
@@ -16,9 +19,13 @@ import (
 
 // reloadState is how the last reload ended.
 type reloadState struct {
-	at      time.Time
-	err     error  // nil: it was taken
-	restart string // what was changed and needs a restart, in words
+	at  time.Time
+	err error // nil: it was taken
+	// unrecorded says that err is the state's: nothing is wrong with the
+	// configuration, which is tried again by itself.
+	unrecorded bool
+	unkept     error  // why the copy for a later start could not be written
+	restart    string // what was changed and needs a restart, in words
 	// dependents is why what others refer to could not be evaluated again.
 	dependents error
 	// lastGood says that the kept copy runs, because the directory's own
@@ -32,31 +39,50 @@ var errNotTaken = errors.New("the configuration was not taken")
 // takeFirst takes the configuration at the start; when it cannot be taken, the
 // last good one that was kept beside the state.
 func (a *Agent) takeFirst(ctx context.Context) error {
-	a.watched = newWatch(a.opts.Dir, a.log, a.opts.CompareOnly)
-	a.watched.mark()
-	config, diags := a.opts.Load("", nil)
-	err := a.take(ctx, config, diags, a.opts.MaxUntrack)
-	if err == nil {
-		a.taken(config)
-		return a.keep(config)
-	}
-	if !errors.Is(err, errNotTaken) {
+	snapshot, err := a.opts.Source.Fetch(ctx)
+	if err != nil {
 		return err
 	}
-	kept := lastGood{dir: a.opts.StatePath + LastGoodSuffix}
-	dir, outside, found, keptErr := kept.open()
-	if keptErr != nil {
-		return errors.Join(err, keptErr)
+	kept := source.KeptBeside(a.opts.StatePath)
+	last, err := kept.Open(snapshot.Dir())
+	if err != nil {
+		a.log.Error("the last good configuration that is kept beside the state cannot be used", "error", err)
 	}
-	if !found {
-		return err
+	if err := a.diedLoading(kept, snapshot); err != nil && last != nil {
+		return a.takeLast(ctx, last, err)
 	}
-	a.refused(config, err)
+	err = a.take(ctx, snapshot, a.opts.MaxUntrack)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNotTaken) && last != nil:
+		return a.takeLast(ctx, last, err)
+	}
+	return err
+}
+
+// diedLoading is an error when an earlier start or reload died while it loaded
+// what stands in the directory now.
+func (a *Agent) diedLoading(kept source.Kept, snapshot *source.Snapshot) error {
+	died, err := kept.Died(snapshot.Dir(), a.runner.Version)
+	switch {
+	case err != nil:
+		a.log.Error("whether loading the configuration ended last time is not known", "error", err)
+		return nil
+	case !died:
+		return nil
+	}
+	return fmt.Errorf("%w: the agent died while it loaded this configuration: change it, or ask for a reload to try again", errNotTaken)
+}
+
+// takeLast takes the last good configuration at a start, because of err.
+func (a *Agent) takeLast(ctx context.Context, last *source.Snapshot, err error) error {
+	a.refused(err)
 	a.log.Error("the configuration was not taken; the last good one runs", "error", err)
-	config, diags = a.opts.Load(dir, outside)
-	if lastErr := a.take(ctx, config, diags, nil); lastErr != nil {
+	if lastErr := a.take(ctx, last, nil); lastErr != nil {
 		return errors.Join(err, fmt.Errorf("last good configuration: %w", lastErr))
 	}
+	a.refused(err)
 	a.mu.Lock()
 	a.reload.lastGood = true
 	a.mu.Unlock()
@@ -67,46 +93,86 @@ func (a *Agent) takeFirst(ctx context.Context) error {
 // configuration running and says why.
 func (a *Agent) reloaded(ctx context.Context, why string) error {
 	failpoint.Hit(failpoint.ReloadBegin)
-	a.watched.mark()
-	config, diags := a.opts.Load("", nil)
-	if err := a.take(ctx, config, diags, nil); err != nil {
-		a.refused(config, err)
+	snapshot, err := a.opts.Source.Fetch(ctx)
+	if err == nil {
+		err = a.take(ctx, snapshot, nil)
+	}
+	if err != nil {
+		a.refused(err)
+		if !errors.Is(err, errNotTaken) && ctx.Err() == nil {
+			a.log.Error("the reload could not be recorded, and is tried again; what ran before runs on", "why", why, "error", err)
+			a.retry.after(err)
+			return fmt.Errorf("the reload could not be recorded, and is tried again: %w", err)
+		}
 		a.log.Error("the reload was refused; the last good configuration stays", "why", why, "error", err)
 		return err
 	}
-	a.taken(config)
-	restart := a.needsRestart(config)
-	a.mu.Lock()
-	a.reload.restart = restart
-	a.mu.Unlock()
 	a.log.Info("reloaded", "why", why, "revision", a.rec.revision)
-	if restart != "" {
-		a.log.Warn("a change needs a restart", "what", restart)
-	}
-	if err := a.keep(config); err != nil {
-		a.log.Error("the last good configuration could not be kept", "error", err)
-	}
 	return nil
 }
 
-func (a *Agent) taken(config *hclspec.Config) {
+// again tries once more what could not be written: a reload, or the copy of the
+// configuration that runs.
+func (a *Agent) again(ctx context.Context) {
+	a.mu.Lock()
+	reload := a.reload
+	a.mu.Unlock()
+	if reload.unrecorded {
+		_ = a.reloaded(ctx, "again") // which has told
+	} else if reload.unkept != nil {
+		a.keep()
+	}
+}
+
+// retry is a timer that backs off.
+type retry struct {
+	*time.Timer
+	wait time.Duration
+}
+
+// The least and the longest time between two tries.
+const (
+	leastRetry   = time.Second
+	longestRetry = time.Minute
+)
+
+func newRetry() *retry {
+	r := &retry{Timer: time.NewTimer(time.Hour)}
+	r.Stop()
+	return r
+}
+
+// after sets the timer after a try that ended with err; nil: there is nothing to
+// try again.
+func (r *retry) after(err error) {
+	if err == nil {
+		r.Stop()
+		r.wait = 0
+		return
+	}
+	r.wait = min(max(2*r.wait, leastRetry), longestRetry)
+	r.Reset(r.wait)
+}
+
+// taken remembers that a configuration was taken.
+func (a *Agent) taken(restart string) {
 	now := a.runner.Now()
 	a.mu.Lock()
-	a.reload = reloadState{at: now}
+	a.reload = reloadState{at: now, restart: restart}
 	a.mu.Unlock()
 	a.metrics.reloadOK.Set(1)
 	a.metrics.reloadTime.Set(float64(now.Unix()))
-	a.watched.add(config.Files())
+	if restart != "" {
+		a.log.Warn("a change needs a restart", "what", restart)
+	}
 }
 
-func (a *Agent) refused(config *hclspec.Config, err error) {
+// refused remembers that a configuration was not taken.
+func (a *Agent) refused(err error) {
 	a.mu.Lock()
-	a.reload.at, a.reload.err = a.runner.Now(), err
+	a.reload.at, a.reload.err, a.reload.unrecorded = a.runner.Now(), err, !errors.Is(err, errNotTaken)
 	a.mu.Unlock()
 	a.metrics.reloadOK.Set(0)
-	if config != nil {
-		a.watched.add(config.Files())
-	}
 }
 
 // evaluated remembers how the evaluation of dependents ended: one that was
@@ -127,21 +193,26 @@ func (a *Agent) evaluated(err error) {
 	}
 }
 
-// keep copies the configuration beside the state, for a start at which the
-// directory's own cannot be taken.
-func (a *Agent) keep(config *hclspec.Config) error {
-	kept := lastGood{dir: a.opts.StatePath + LastGoodSuffix}
-	return kept.keep(a.opts.Dir, config.Files())
+// keep copies the configuration that runs beside the state, for a start at which
+// the directory's own cannot be taken.
+func (a *Agent) keep() {
+	a.mu.Lock()
+	snapshot := a.snapshot
+	a.mu.Unlock()
+	err := source.KeptBeside(a.opts.StatePath).Keep(snapshot)
+	if err != nil {
+		a.log.Error("the last good configuration could not be kept; that is tried again", "error", err)
+	}
+	a.mu.Lock()
+	a.reload.unkept = err
+	a.mu.Unlock()
+	a.retry.after(err)
 }
 
 // needsRestart names what was changed and only holds after a restart.
-func (a *Agent) needsRestart(config *hclspec.Config) string {
-	settings, diags := config.Settings()
-	if diags.HasErrors() {
-		return ""
-	}
+func (a *Agent) needsRestart(settings hclspec.Settings) string {
 	var names []string
-	if settings.BackendPath != a.opts.Settings.BackendPath {
+	if filepath.Clean(settings.BackendPath) != filepath.Clean(a.opts.Settings.BackendPath) {
 		names = append(names, "waybill.backend")
 	}
 	if settings.Admin != a.opts.Settings.Admin {
@@ -153,47 +224,117 @@ func (a *Agent) needsRestart(config *hclspec.Config) string {
 	return strings.Join(names, ", ")
 }
 
-// take evaluates a configuration, and if it is sound and forgets no more than it
-// may, makes it the one that runs. Its error is errNotTaken when the
+// candidate is a configuration that was evaluated and found sound, and what it
+// would change.
+type candidate struct {
+	config   *hclspec.Root
+	settings hclspec.Settings
+	accounts map[string]*account
+	ev       *evaluation
+	changes  []plan.Change
+}
+
+// take loads a snapshot, and if its configuration is sound and forgets no more
+// than it may, makes it the one that runs. Its error is errNotTaken when the
 // configuration is at fault.
-func (a *Agent) take(ctx context.Context, config *hclspec.Config, diags hcl.Diagnostics, limit *hclspec.Untrack) error {
-	if diags.HasErrors() {
-		return a.notTaken(config, config.Mistakes(ctx, diags))
-	}
-	declared, diags := config.Accounts()
-	var settings hclspec.Settings
-	if !diags.HasErrors() {
-		var more hcl.Diagnostics
-		settings, more = config.Settings()
-		diags = diags.Extend(more)
-	}
-	if diags.HasErrors() {
-		return a.notTaken(config, config.Mistakes(ctx, diags))
-	}
-	if limit == nil {
-		limit = &settings.MaxUntrack
-	}
-	accounts, err := a.runner.connect(a.rec.catalog, declared)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNotTaken, err)
-	}
-	ev, changes, err := a.consider(ctx, config, *limit)
+func (a *Agent) take(ctx context.Context, snapshot *source.Snapshot, limit *hclspec.Untrack) error {
+	done := a.noteLoading(snapshot)
+	c, err := UnlessEnded(ctx, func() (*candidate, error) { return a.load(ctx, snapshot, limit) })
+	done()
 	if err != nil {
 		return err
 	}
 	if a.opts.Evaluated != nil {
-		a.opts.Evaluated(ev.desired)
+		a.opts.Evaluated(c.ev.desired)
 	}
-	a.rec.install(ev.hcl, accounts, a.opts.Revision(config))
+	// Nothing of it is in force before it is recorded.
+	fresh := a.makeQueues(c.accounts)
+	if err := a.rec.adopt(ctx, c.ev.hcl, c.accounts, snapshot.Revision(ctx).ID, c.changes); err != nil {
+		a.dropQueues(fresh)
+		a.refill = true // a part of it may be recorded
+		return err
+	}
+	snapshot.Seal()
 	a.mu.Lock()
-	a.config = config
+	a.config, a.snapshot = c.config, snapshot
 	a.referred = make(map[string]bool)
-	for block, dependents := range config.Dependents() {
+	for block, dependents := range c.config.Dependents() {
 		a.referred[block] = len(dependents) > 0
 	}
 	a.mu.Unlock()
-	a.connectQueues(ctx, accounts)
-	return a.record(ctx, ev, changes)
+	a.connectQueues(ctx, c.accounts, fresh)
+	if a.refill && a.declared.Load() {
+		if err := a.fill(ctx); err != nil {
+			return err
+		}
+	}
+	a.refill = false
+	a.taken(a.needsRestart(c.settings))
+	a.keep()
+	return a.recordResults(ctx, c.ev)
+}
+
+// noteLoading notes beside the state what is being loaded, until done.
+func (a *Agent) noteLoading(snapshot *source.Snapshot) (done func()) {
+	end, err := source.KeptBeside(a.opts.StatePath).Loading(snapshot, a.runner.Version)
+	if err != nil {
+		a.log.Warn("should loading the configuration end this process, its next start cannot know", "error", err)
+		return func() {}
+	}
+	return func() {
+		if err := end(); err != nil {
+			a.log.Warn("the note of what is loaded cannot be removed", "error", err)
+		}
+	}
+}
+
+// UnlessEnded waits for work, but no longer than for the end of ctx: a
+// configuration may take as long as it likes to evaluate, and then it is left to
+// itself.
+func UnlessEnded[T any](ctx context.Context, work func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		value, err := work()
+		ended <- outcome{value, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// load evaluates a snapshot's configuration without recording anything.
+func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, limit *hclspec.Untrack) (*candidate, error) {
+	config, diags := a.opts.Load(snapshot)
+	if diags.HasErrors() {
+		return nil, a.notTaken(config, config.Mistakes(ctx, diags))
+	}
+	declared, diags := config.Accounts()
+	c := &candidate{config: config}
+	if !diags.HasErrors() {
+		var more hcl.Diagnostics
+		c.settings, more = config.Settings()
+		diags = diags.Extend(more)
+	}
+	if diags.HasErrors() {
+		return nil, a.notTaken(config, config.Mistakes(ctx, diags))
+	}
+	if limit == nil {
+		limit = &c.settings.MaxUntrack
+	}
+	var err error
+	if c.accounts, err = a.runner.connect(a.rec.catalog, declared); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotTaken, err)
+	}
+	c.ev, c.changes, err = a.consider(ctx, config, *limit)
+	return c, err
 }
 
 // evaluateAgain evaluates the running configuration against what was recorded
@@ -206,20 +347,30 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 	if diags.HasErrors() {
 		return diags
 	}
-	ev, changes, err := a.consider(ctx, config, settings.MaxUntrack)
+	type considered struct {
+		ev      *evaluation
+		changes []plan.Change
+	}
+	c, err := UnlessEnded(ctx, func() (considered, error) {
+		ev, changes, err := a.consider(ctx, config, settings.MaxUntrack)
+		return considered{ev, changes}, err
+	})
 	if err != nil {
 		return err
 	}
+	ev, changes := c.ev, c.changes
 	if a.opts.Evaluated != nil {
 		a.opts.Evaluated(ev.desired)
 	}
-	a.rec.install(ev.hcl, nil, "")
-	return a.record(ctx, ev, changes)
+	if err := a.rec.adopt(ctx, ev.hcl, nil, "", changes); err != nil {
+		return err
+	}
+	return a.recordResults(ctx, ev)
 }
 
 // consider evaluates and diffs a configuration without recording, and refuses
 // what would forget too much.
-func (a *Agent) consider(ctx context.Context, config *hclspec.Config, limit hclspec.Untrack) (*evaluation, []plan.Change, error) {
+func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limit hclspec.Untrack) (*evaluation, []plan.Change, error) {
 	ev := newEvaluation(config, a.rec.catalog, a.store)
 	if diags, _ := ev.all(ctx, nil); diags.HasErrors() {
 		return nil, nil, a.notTaken(config, diags)
@@ -251,12 +402,8 @@ func (a *Agent) consider(ctx context.Context, config *hclspec.Config, limit hcls
 	return ev, changes, nil
 }
 
-// record declares the changes and records outputs, checks and the expectations
-// that are new.
-func (a *Agent) record(ctx context.Context, ev *evaluation, changes []plan.Change) error {
-	if err := a.rec.declare(ctx, changes, nil); err != nil {
-		return err
-	}
+// recordResults records outputs, checks and the expectations that are new.
+func (a *Agent) recordResults(ctx context.Context, ev *evaluation) error {
 	outputs, diags := ev.hcl.Outputs(ctx)
 	checks, more := ev.hcl.Checks(ctx)
 	for _, d := range diags.Extend(more) {
@@ -292,35 +439,54 @@ func (a *Agent) logChecks(checks []plan.Check) {
 }
 
 // notTaken reports a configuration's mistakes and makes an error of them.
-func (a *Agent) notTaken(config *hclspec.Config, diags hcl.Diagnostics) error {
+func (a *Agent) notTaken(config *hclspec.Root, diags hcl.Diagnostics) error {
 	if a.opts.Report != nil {
 		a.opts.Report(config, diags)
 	}
 	return fmt.Errorf("%w: %w", errNotTaken, diags)
 }
 
-// connectQueues gives each account a queue with its connection, and the queue
-// "" to what only the clock and records change.
-func (a *Agent) connectQueues(ctx context.Context, accounts map[string]*account) {
+// makeQueues makes a queue for each account that has none, and for "", where what
+// only the clock and records change is. They take turns, and begin none yet.
+func (a *Agent) makeQueues(accounts map[string]*account) (fresh []*queue) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	ensure := func(name string, account *account) {
-		if q, ok := a.queues[name]; ok {
-			q.swap(account)
-			return
+	add := func(name string, account *account) {
+		if a.queues[name] == nil {
+			a.queues[name] = newQueue(name, a.rec, account)
+			fresh = append(fresh, a.queues[name])
 		}
-		q := newQueue(name, a.rec, account)
-		a.queues[name] = q
-		work, stop := context.WithCancel(ctx)
-		a.stops[name] = stop
-		a.running.Go(func() { q.run(work) })
 	}
-	ensure("", nil)
+	add("", nil)
 	for name, account := range accounts {
-		ensure(name, account)
+		add(name, account)
 	}
-	for name := range a.queues {
-		if _, ok := accounts[name]; !ok && name != "" {
+	return fresh
+}
+
+// dropQueues takes back queues that did not begin.
+func (a *Agent) dropQueues(fresh []*queue) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, q := range fresh {
+		delete(a.queues, q.name)
+	}
+}
+
+// connectQueues gives each queue the connection of its account, lets the fresh
+// ones begin, and ends those of accounts that are no more.
+func (a *Agent) connectQueues(ctx context.Context, accounts map[string]*account, fresh []*queue) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name, q := range a.queues {
+		switch account, ok := accounts[name]; {
+		case slices.Contains(fresh, q):
+			work, stop := context.WithCancel(ctx)
+			a.stops[name] = stop
+			a.running.Go(func() { q.run(work) })
+		case ok:
+			q.swap(account)
+		case name != "":
 			a.stops[name]()
 			delete(a.queues, name)
 			delete(a.stops, name)
@@ -328,14 +494,20 @@ func (a *Agent) connectQueues(ctx context.Context, accounts map[string]*account)
 	}
 }
 
-// install makes an evaluation, and with accounts their connections and a
-// revision, the ones that are recorded under.
-func (c *recorder) install(ev *hclspec.Evaluation, accounts map[string]*account, revision string) {
+// adopt records a declaration, and makes the evaluation that it comes from, and
+// with accounts their connections and a revision, the ones that are recorded
+// under. When it cannot be recorded, those before stay in force.
+func (c *recorder) adopt(ctx context.Context, ev *hclspec.Evaluation, accounts map[string]*account, revision string, changes []plan.Change) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.epoch++
+	evalBefore, accountsBefore, revisionBefore := c.eval, c.accounts, c.revision
 	c.eval = ev
 	if accounts != nil {
 		c.accounts, c.revision = accounts, revision
 	}
+	if err := c.declareHeld(ctx, changes, nil); err != nil {
+		c.eval, c.accounts, c.revision = evalBefore, accountsBefore, revisionBefore
+		return err
+	}
+	return nil
 }

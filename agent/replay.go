@@ -43,7 +43,7 @@ var ErrNotReplayable = errors.New("there is no such raw")
 
 // Replay derives again, records what differs, and tells each difference once it
 // is recorded. The configuration may be loaded offline.
-func (r *Runner) Replay(ctx context.Context, config *hclspec.Config, store state.Store, opts ReplayOptions, tell func(Difference)) (*Replayed, hcl.Diagnostics, error) {
+func (r *Runner) Replay(ctx context.Context, config *hclspec.Root, store state.Store, opts ReplayOptions, tell func(Difference)) (*Replayed, hcl.Diagnostics, error) {
 	declared, diags := config.Accounts()
 	if diags.HasErrors() {
 		return nil, diags, nil
@@ -63,7 +63,7 @@ func (r *Runner) Replay(ctx context.Context, config *hclspec.Config, store state
 type replay struct {
 	*recorder
 	runner  *Runner
-	config  *hclspec.Config
+	config  *hclspec.Root
 	configs map[string]cty.Value // provider blocks' values, by account
 	result  *Replayed
 	tellOf  func(Difference)

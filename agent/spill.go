@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybill-dev/waybill/durable"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
@@ -37,7 +38,6 @@ type spilled struct {
 
 const (
 	spillExt   = ".answer"
-	partialExt = ".tmp"     // of a file that is being written
 	damagedExt = ".damaged" // of a spill file that cannot be understood
 )
 
@@ -52,7 +52,7 @@ func (s spill) write(intent state.Intent, raw state.Raw) error {
 	if failpoint.Fails("spill") {
 		return errors.New("no space left on the device")
 	}
-	if err := makeDurableDir(s.dir); err != nil {
+	if err := durable.MakeDir(s.dir); err != nil {
 		return fmt.Errorf("make spill directory: %w", err)
 	}
 	sum := sha256.Sum256(raw.Body)
@@ -65,7 +65,7 @@ func (s spill) write(intent state.Intent, raw state.Raw) error {
 	}
 	failpoint.Hit(failpoint.SpillBegin)
 	name := filepath.Join(s.dir, intent.ID+spillExt)
-	if err := writeDurably(name, slices.Concat(header, []byte("\n"), raw.Body)); err != nil {
+	if err := durable.Write(name, slices.Concat(header, []byte("\n"), raw.Body)); err != nil {
 		return fmt.Errorf("write spill file: %w", err)
 	}
 	failpoint.Hit(failpoint.SpillEnd)
@@ -87,7 +87,7 @@ func (s spill) files() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); ext == spillExt || ext == partialExt {
+		if ext := filepath.Ext(e.Name()); ext == spillExt || ext == durable.Partial {
 			names = append(names, filepath.Join(s.dir, e.Name()))
 		}
 	}
@@ -119,54 +119,4 @@ func readSpill(name string) (state.Intent, state.Raw, error) {
 		Kind: state.RawPull, Account: h.Account, ItemID: h.ItemID, At: h.At, Status: h.Status,
 		Complete: h.Complete && whole, Body: body,
 	}, nil
-}
-
-// writeDurably writes a file whole or not at all: to a temporary name, fsync,
-// rename, fsync of the directory.
-func writeDurably(name string, content []byte) error {
-	f, err := os.OpenFile(name+partialExt, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	failpoint.Hit(failpoint.FileWritten)
-	if !failpoint.Weakened(failpoint.FileSync) {
-		err = errors.Join(err, f.Sync())
-	}
-	err = errors.Join(err, f.Close())
-	if err != nil {
-		return errors.Join(err, os.Remove(name+partialExt))
-	}
-	failpoint.Hit(failpoint.FileSynced)
-	if err := os.Rename(name+partialExt, name); err != nil {
-		return err
-	}
-	failpoint.Hit(failpoint.FileRenamed)
-	return syncDir(filepath.Dir(name))
-}
-
-// makeDurableDir makes a 0700 directory, if it is not there, and its name
-// durable: a synced file in a directory that a power cut takes away is lost too.
-func makeDurableDir(name string) error {
-	err := os.Mkdir(name, 0o700)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = makeDurableDir(filepath.Dir(name)); err == nil {
-			err = os.Mkdir(name, 0o700)
-		}
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(filepath.Dir(name)) // it may be there, and its name not synced
-}
-
-func syncDir(name string) error {
-	if failpoint.Weakened(failpoint.DirSync) {
-		return nil
-	}
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

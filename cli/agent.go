@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 )
@@ -24,6 +25,7 @@ func agentCommand() *command {
 	var maxUntrack string
 	return &command{
 		name:    "agent",
+		stays:   true,
 		summary: "Keep records in step with the vendors, until stopped",
 		detail: "Applies the configuration without asking, then reads, pulls and receives as it is due. " +
 			"Reloads when a file changes, on SIGHUP and on POST /-/reload. SIGTERM ends it once what is under way is recorded.",
@@ -47,9 +49,10 @@ func (p *program) agent(ctx context.Context, f *passFlags, maxUntrack string) er
 	if err := f.later(); err != nil {
 		return err
 	}
-	options := agent.AgentOptions{Report: func(cfg *hclspec.Config, diags hcl.Diagnostics) { p.view.Diagnostics(cfg.Sources(), diags) }}
+	options := agent.AgentOptions{Report: func(cfg *hclspec.Root, diags hcl.Diagnostics) { p.view.Diagnostics(cfg.Sources(), diags) }}
 	var err error
-	if options.Dir, err = filepath.Abs("."); err != nil {
+	// The links of this path stay as they are: each look follows them anew.
+	if options.Dir, err = filepath.Abs(p.dir); err != nil {
 		return fmt.Errorf("configuration directory: %w", err)
 	}
 	if maxUntrack != "" {
@@ -75,10 +78,8 @@ func (p *program) agent(ctx context.Context, f *passFlags, maxUntrack string) er
 			}
 		}
 	}
-	options.Load = func(dir string, outside map[string]string) (*hclspec.Config, hcl.Diagnostics) {
-		return p.load(relocated(loading, dir, outside))
-	}
-	settings, path, err := p.firstSettings(loading, box != nil)
+	options.Load = func(s *source.Snapshot) (*hclspec.Root, hcl.Diagnostics) { return p.load(from(s, loading)) }
+	settings, path, err := p.firstSettings(ctx, loading, box != nil)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,6 @@ func (p *program) agent(ctx context.Context, f *passFlags, maxUntrack string) er
 			p.log.Error("the sandbox cannot push", "error", err)
 		}
 	}
-	options.Revision = func(cfg *hclspec.Config) string { return agent.Revision(options.Dir, cfg.Files()) }
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -106,6 +106,7 @@ func (p *program) agent(ctx context.Context, f *passFlags, maxUntrack string) er
 	if err != nil {
 		return err
 	}
+	options.Source = source.NewDirectory(options.Dir, p.log, false)
 	runner := p.runner("", f.parallelism, nil)
 	return errors.Join(contextError(ctx, runner.RunAgent(ctx, store, options)), closeState(store))
 }
@@ -129,52 +130,50 @@ func reloads(ctx context.Context, hangup <-chan os.Signal) <-chan struct{} {
 	return wanted
 }
 
-// relocated is how the copy of a configuration in dir is loaded: files of
-// variable values are taken from the copy too. An empty dir is the directory itself.
-func relocated(o hclspec.Options, dir string, outside map[string]string) hclspec.Options {
-	if dir == "" {
-		return o
-	}
-	o.Dir = dir
-	o.VarFiles = append([]string(nil), o.VarFiles...)
-	for i, name := range o.VarFiles {
-		path, err := filepath.Abs(name)
-		if err != nil {
-			continue
-		}
-		if copied, ok := outside[path]; ok {
-			o.VarFiles[i] = copied
-		} else if filepath.IsLocal(name) {
-			o.VarFiles[i] = filepath.Join(dir, name)
-		}
-	}
+// from is how the configuration of a snapshot is loaded.
+func from(s *source.Snapshot, o hclspec.Options) hclspec.Options {
+	o.Files = s
 	return o
 }
 
 // firstSettings are the settings with which an agent starts, and the path of its
 // state. When the configuration cannot be loaded, those of the last good one
 // that is kept beside a state count, for that is what will run.
-func (p *program) firstSettings(o hclspec.Options, sandboxed bool) (hclspec.Settings, string, error) {
+func (p *program) firstSettings(ctx context.Context, o hclspec.Options, sandboxed bool) (hclspec.Settings, string, error) {
 	place := func(s hclspec.Settings) string {
+		path := p.beside(s.BackendPath)
 		if sandboxed {
-			return sandboxPath(s.BackendPath)
+			return sandboxPath(path)
 		}
-		return s.BackendPath
+		return path
 	}
-	cfg, diags := hclspec.Load(o)
-	settings, more := settingsOf(cfg)
+	type loaded struct {
+		config   *hclspec.Root
+		settings hclspec.Settings
+		diags    hcl.Diagnostics
+		more     hcl.Diagnostics
+	}
+	first, err := agent.UnlessEnded(ctx, func() (l loaded, _ error) {
+		l.config, l.diags = hclspec.Load(o)
+		l.settings, l.more = settingsOf(l.config)
+		return l, nil
+	})
+	if err != nil {
+		return hclspec.Settings{}, "", err
+	}
+	cfg, settings, diags, more := first.config, first.settings, first.diags, first.more
 	if !diags.HasErrors() && !more.HasErrors() {
 		return settings, place(settings), nil
 	}
-	for _, path := range keptBeside(place(settings)) {
-		dir, outside, found, err := agent.LastGood(path)
+	for _, path := range p.keptBeside(place(settings)) {
+		snapshot, err := source.KeptBeside(path).Open(o.Dir)
 		if err != nil {
 			return settings, "", err
 		}
-		if !found {
+		if snapshot == nil {
 			continue
 		}
-		kept, diags := hclspec.Load(relocated(o, dir, outside))
+		kept, diags := hclspec.Load(from(snapshot, o))
 		if diags.HasErrors() {
 			continue
 		}
@@ -192,11 +191,11 @@ func (p *program) firstSettings(o hclspec.Options, sandboxed bool) (hclspec.Sett
 // keptBeside are the states that may have a last good configuration: the one
 // named, or the others of this directory, for a configuration that cannot be
 // read may not tell where its state is.
-func keptBeside(path string) []string {
+func (p *program) keptBeside(path string) []string {
 	paths := []string{path}
-	found, _ := filepath.Glob("*" + agent.LastGoodSuffix)
+	found, _ := filepath.Glob(p.beside("*" + source.KeptSuffix))
 	for _, dir := range found {
-		if other := strings.TrimSuffix(dir, agent.LastGoodSuffix); other != path {
+		if other := strings.TrimSuffix(dir, source.KeptSuffix); other != path {
 			paths = append(paths, other)
 		}
 	}

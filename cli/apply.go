@@ -80,7 +80,7 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 		s.view.Applying(r)
 		return true, nil
 	}
-	result, diags, err := p.runner(agent.Revision(".", s.config.Files()), f.parallelism, s.view.Progress).Apply(ctx, s.config, store, options, approve)
+	result, diags, err := p.runner(s.snapshot.Revision(ctx).ID, f.parallelism, s.view.Progress).Apply(ctx, s.config, store, options, approve)
 	s.view.ProgressDone()
 	if code, ok := p.passFailed(ctx, s, diags, err); !ok {
 		return p.closing(store, code)

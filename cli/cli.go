@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -53,6 +54,7 @@ func Main(args []string, vendors []*providers.Definition) int {
 // program is one run of the command line.
 type program struct {
 	vendors []*providers.Definition
+	dir     string // the configuration directory: "." but for a command that stays where it was started
 	in      io.Reader
 	view    *view.View
 	environ []string
@@ -61,7 +63,7 @@ type program struct {
 }
 
 func newProgram(vendors []*providers.Definition, out, errs *view.Stream) *program {
-	p := &program{vendors: vendors, now: time.Now}
+	p := &program{vendors: vendors, dir: ".", now: time.Now}
 	p.view = &view.View{Out: out, Err: errs, Schemas: p.schemas(), Release: Version, Now: func() time.Time { return p.now() }}
 	return p
 }
@@ -103,11 +105,6 @@ func (p *program) main(ctx context.Context, args []string) int {
 		}
 		rest = append(rest[1:], "-help")
 	}
-	if global.chdir != "" {
-		if err := os.Chdir(global.chdir); err != nil {
-			return p.fail(fmt.Errorf("-chdir=%s: %w", global.chdir, errors.Unwrap(err)))
-		}
-	}
 	if isGroup(all, rest[0]) && (len(rest) == 1 || isHelp(rest[1])) {
 		return p.group(all, rest)
 	}
@@ -115,7 +112,27 @@ func (p *program) main(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(err)
 	}
+	if global.chdir != "" {
+		if err := p.chdir(global.chdir, c.stays); err != nil {
+			return p.fail(fmt.Errorf("-chdir=%s: %w", global.chdir, err))
+		}
+	}
 	return p.run(ctx, c, rest)
+}
+
+// chdir makes a directory the one that a command works in. One that stays looks
+// the directory up by its path again and again, so that a link which is put to
+// another tree is followed: from within the old one that cannot be seen.
+func (p *program) chdir(dir string, stays bool) error {
+	if !stays {
+		return errors.Unwrap(os.Chdir(dir))
+	}
+	f, err := os.Open(filepath.Join(dir, "."))
+	if err != nil {
+		return errors.Unwrap(err)
+	}
+	p.dir = dir
+	return f.Close()
 }
 
 // run parses a command's flags and runs it.

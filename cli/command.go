@@ -28,7 +28,9 @@ type command struct {
 	maxArgs int // -1: any number
 	// anyFlags: whatever flags are given are arguments; the command judges them.
 	anyFlags bool
-	run      func(ctx context.Context, p *program, args []string) int
+	// stays: it is not moved into the directory of -chdir, and finds that itself.
+	stays bool
+	run   func(ctx context.Context, p *program, args []string) int
 }
 
 // commands are all commands, in the order in which help lists them.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
@@ -34,14 +35,35 @@ func (v *variableFlags) register(fs *flag.FlagSet) {
 
 // options are what the loader is told; the environment is the process's own.
 func (p *program) options(v variableFlags, offline bool) hclspec.Options {
-	return hclspec.Options{
-		Dir:      ".",
-		Schemas:  p.schemas(),
-		VarFiles: v.varFiles,
-		Vars:     v.vars,
-		Environ:  p.lookupEnv,
-		Offline:  offline,
+	snapshot := source.Take(p.dir)
+	o := hclspec.Options{
+		Dir:     snapshot.Dir(),
+		Files:   snapshot,
+		Schemas: p.schemas(),
+		Vars:    v.vars,
+		Environ: p.lookupEnv,
+		Offline: offline,
 	}
+	for _, name := range v.varFiles {
+		if p.dir != "." && !filepath.IsAbs(name) {
+			name = filepath.Join(p.dir, name)
+		}
+		o.VarFiles = append(o.VarFiles, name)
+	}
+	return o
+}
+
+// beside is a path relative to the configuration directory. What is kept there
+// stays where it is when a link to the directory is put to another tree.
+func (p *program) beside(path string) string {
+	if p.dir == "." || filepath.IsAbs(path) {
+		return path
+	}
+	dir, err := filepath.EvalSymlinks(p.dir)
+	if err != nil {
+		dir = p.dir
+	}
+	return filepath.Join(dir, path)
 }
 
 func (p *program) lookupEnv(name string) (string, bool) {
@@ -54,7 +76,7 @@ func (p *program) lookupEnv(name string) (string, bool) {
 }
 
 // load reads the configuration and judges its required_version.
-func (p *program) load(o hclspec.Options) (*hclspec.Config, hcl.Diagnostics) {
+func (p *program) load(o hclspec.Options) (*hclspec.Root, hcl.Diagnostics) {
 	cfg, diags := hclspec.Load(o)
 	if !diags.HasErrors() {
 		diags = append(diags, cfg.CheckVersion(Version)...)
@@ -63,7 +85,7 @@ func (p *program) load(o hclspec.Options) (*hclspec.Config, hcl.Diagnostics) {
 }
 
 // settings are those of a loaded configuration, the state path made whole.
-func settingsOf(cfg *hclspec.Config) (hclspec.Settings, hcl.Diagnostics) {
+func settingsOf(cfg *hclspec.Root) (hclspec.Settings, hcl.Diagnostics) {
 	s, diags := cfg.Settings()
 	if s.BackendPath == "" {
 		s.BackendPath = defaultStatePath
@@ -91,7 +113,7 @@ func (s *stateFlags) register(fs *flag.FlagSet) {
 // could read: the state is there to be read even when the configuration is not.
 type located struct {
 	path      string
-	config    *hclspec.Config
+	config    *hclspec.Root
 	suspended map[string]bool // accounts with suspend = true
 }
 

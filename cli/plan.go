@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/cli/view"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
@@ -78,10 +79,11 @@ func planCommand() *command {
 
 // pass is what plan, apply and agent prepare alike.
 type pass struct {
-	config  *hclspec.Config
-	path    string // of the state
-	sandbox *localSandbox
-	view    view.Pass
+	config   *hclspec.Root
+	snapshot *source.Snapshot // what config was read from
+	path     string           // of the state
+	sandbox  *localSandbox
+	view     view.Pass
 }
 
 // prepare loads the configuration, and starts a sandbox when one is asked for.
@@ -93,7 +95,8 @@ func (p *program) prepare(ctx context.Context, f *passFlags) (*pass, bool) {
 		s.fail(err)
 		return s, false
 	}
-	options := p.options(f.variableFlags, false)
+	s.snapshot = source.Take(p.dir)
+	options := from(s.snapshot, p.options(f.variableFlags, false))
 	if f.sandbox {
 		var err error
 		if s.sandbox, err = p.startSandbox(ctx); err != nil {

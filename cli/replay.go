@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/plan"
 )
 
@@ -49,7 +50,8 @@ func replayCommand() *command {
 func (p *program) replay(ctx context.Context, flags stateFlags, variables variableFlags, options agent.ReplayOptions, asJSON bool) int {
 	// How an answer is read may depend on the configuration (time_zone), so it must
 	// load; credentials are nothing to it.
-	cfg, diags := p.load(p.options(variables, true))
+	snapshot := source.Take(p.dir)
+	cfg, diags := p.load(from(snapshot, p.options(variables, true)))
 	settings, more := settingsOf(cfg)
 	if !diags.HasErrors() {
 		diags = append(diags, more...)
@@ -69,7 +71,7 @@ func (p *program) replay(ctx context.Context, flags stateFlags, variables variab
 		return p.fail(err)
 	}
 	progress := p.view.NewProgress()
-	runner := p.runner(agent.Revision(".", cfg.Files()), 0, progress.Show)
+	runner := p.runner(snapshot.Revision(ctx).ID, 0, progress.Show)
 	result, diags, err := runner.Replay(ctx, cfg, store, options, func(d plan.Difference) {
 		if asJSON {
 			p.view.JSONDifference(d)

@@ -147,7 +147,7 @@ func (s *localSandbox) overrides() map[string]map[string]cty.Value {
 
 // declare lets everything that a configuration declares come into being, as if
 // it had been sent just now. What exists already goes on as it is.
-func (s *localSandbox) declare(ctx context.Context, cfg *hclspec.Config) error {
+func (s *localSandbox) declare(ctx context.Context, cfg *hclspec.Root) error {
 	// Mistakes are left to the pass itself, which shows them.
 	_, err := cfg.NewEvaluation(nil).All(ctx, func(wave *hclspec.Wave) error { return s.declareAll(wave.Desired) })
 	return err

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/oracle"
 	"github.com/waybill-dev/waybill/plan"
@@ -122,15 +123,12 @@ func (w *inside) runner() *agent.Runner {
 	}
 }
 
-func (w *inside) load(dir string, _ map[string]string) (*hclspec.Config, hcl.Diagnostics) {
-	if dir == "" {
-		dir = w.dir
-	}
+func (w *inside) load(s *source.Snapshot) (*hclspec.Root, hcl.Diagnostics) {
 	var schemas []*plan.Schema
 	for _, v := range w.runner().Vendors {
 		schemas = append(schemas, v.Schema)
 	}
-	return hclspec.Load(hclspec.Options{Dir: dir, Schemas: schemas, Environ: func(string) (string, bool) { return "", false }})
+	return hclspec.Load(hclspec.Options{Dir: s.Dir(), Files: s, Schemas: schemas, Environ: func(string) (string, bool) { return "", false }})
 }
 
 func (w *inside) open(fault func(string) error) (*sqlite.Store, error) {
@@ -144,7 +142,7 @@ func (w *inside) apply(fault func(string) error) error {
 	if err != nil {
 		return err
 	}
-	config, diags := w.load("", nil)
+	config, diags := w.load(source.Take(w.dir))
 	if diags.HasErrors() {
 		w.t.Fatal(diags)
 	}
@@ -168,11 +166,10 @@ func (w *inside) agent(fault func(string) error, lasting time.Duration) error {
 	var pushing sync.WaitGroup
 	pushing.Go(func() { w.vendors.Run(ctx) })
 	err = w.runner().RunAgent(ctx, store, agent.AgentOptions{
-		Load: w.load, Dir: w.dir, StatePath: w.path, Listen: w.net.listen, CompareOnly: true,
+		Source: source.NewDirectory(w.dir, slog.New(slog.DiscardHandler), true), Load: w.load, Dir: w.dir, StatePath: w.path, Listen: w.net.listen,
 		Settings: hclspec.Settings{
 			BackendPath: "waybill.db", Admin: hclspec.Listener{Listen: "127.0.0.1:8480"}, Receiver: hclspec.Listener{Listen: receiverAddress},
 		},
-		Revision: func(*hclspec.Config) string { return "r1" },
 		Listening: func(_, _ net.Addr) {
 			settings := w.vendors.Settings()
 			settings.CallbackURL = "http://" + receiverAddress + "/callbacks/nxcloud/sandbox-nxcloud-not-a-token"

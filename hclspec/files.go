@@ -312,36 +312,3 @@ func plainError(err error) string {
 	}
 	return err.Error()
 }
-
-// noted remembers which paths were asked for.
-type noted struct {
-	Files
-	mu    sync.Mutex
-	paths map[string]bool
-}
-
-func (n *noted) note(path string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.paths[path] = true
-}
-
-func (n *noted) Read(path string) ([]byte, error) {
-	n.note(path)
-	return n.Files.Read(path)
-}
-
-func (n *noted) Input(path string) ([]byte, error) {
-	n.note(path)
-	return n.Files.Input(path)
-}
-
-func (n *noted) Exists(path string) (bool, error) {
-	n.note(path)
-	return n.Files.Exists(path)
-}
-
-func (n *noted) Match(dir, pattern string) ([]string, error) {
-	n.note(dir)
-	return n.Files.Match(dir, pattern)
-}

@@ -63,7 +63,6 @@ type Root struct {
 	// cannot be judged.
 	unparsed bool
 	parser   *hclparse.Parser
-	asked    *noted
 	read     *secretLog
 
 	waybill   *waybillBlock
@@ -139,9 +138,7 @@ func newConfig(opts Options) (*Root, hcl.Diagnostics) {
 	if c.opts.Files == nil {
 		c.opts.Files = Disk(dir)
 	}
-	c.asked = &noted{Files: c.opts.Files, paths: map[string]bool{filepath.Join(dir, "waybill.wbvars.hcl"): true}}
-	c.opts.Files = c.asked
-	c.funcs = functions.New(inputs{c.dir, c.asked}, environment{&c.opts, c.read})
+	c.funcs = functions.New(inputs{c.dir, c.opts.Files}, environment{&c.opts, c.read})
 	c.static = &hcl.EvalContext{
 		Functions: c.funcs,
 		Variables: map[string]cty.Value{
@@ -167,15 +164,6 @@ func (c *Root) Sources() map[string]*hcl.File {
 		sources[name] = file
 	}
 	return sources
-}
-
-// Files are the absolute paths of every file that was read so far or looked
-// for: those of the configuration, of variable values, and the inputs of
-// functions, which grow in number during evaluation.
-func (c *Root) Files() []string {
-	c.asked.mu.Lock()
-	defer c.asked.mu.Unlock()
-	return sortedKeys(c.asked.paths)
 }
 
 // Moves are the moved blocks, in the order of the text.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/oracle"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state/sqlite"
@@ -166,7 +167,7 @@ func (w *world) judge() *oracle.Report {
 	ctx := context.Background()
 	time.Sleep(time.Minute)
 	transport := w.vendors.Transport()
-	config, diags := w.load("")
+	config, diags := w.load(source.Take(w.config))
 	if diags.HasErrors() {
 		w.t.Fatal(diags)
 	}

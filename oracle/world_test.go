@@ -21,6 +21,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/oracle"
 	"github.com/waybill-dev/waybill/plan"
@@ -174,15 +175,12 @@ func withoutTime(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-func (w *world) load(dir string) (*hclspec.Config, hcl.Diagnostics) {
+func (w *world) load(s *source.Snapshot) (*hclspec.Root, hcl.Diagnostics) {
 	var schemas []*plan.Schema
 	for _, d := range []*providers.Definition{globfax.Definition(), itniotech.Definition(), ucloud.Definition(), nxcloud.Definition()} {
 		schemas = append(schemas, d.Schema)
 	}
-	if dir == "" {
-		dir = w.config
-	}
-	return hclspec.Load(hclspec.Options{Dir: dir, Schemas: schemas, Environ: func(string) (string, bool) { return "", false }})
+	return hclspec.Load(hclspec.Options{Dir: s.Dir(), Files: s, Schemas: schemas, Environ: func(string) (string, bool) { return "", false }})
 }
 
 func (w *world) open() (*sqlite.Store, error) {
@@ -228,12 +226,11 @@ func (w *world) start() bool {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &process{stop: stop, ended: make(chan error, 1), wire: x}
 	opts := agent.AgentOptions{
-		Load: func(dir string, _ map[string]string) (*hclspec.Config, hcl.Diagnostics) { return w.load(dir) },
-		Dir:  w.config, StatePath: w.path, Listen: w.net.listen, CompareOnly: true,
+		Source: source.NewDirectory(w.config, slog.New(slog.DiscardHandler), true), Load: w.load,
+		Dir: w.config, StatePath: w.path, Listen: w.net.listen,
 		Settings: hclspec.Settings{
 			BackendPath: "waybill.db", Admin: hclspec.Listener{Listen: "127.0.0.1:8480"}, Receiver: hclspec.Listener{Listen: "127.0.0.1:8481"},
 		},
-		Revision: func(*hclspec.Config) string { return "r1" },
 	}
 	go func() {
 		err := w.runner(x).RunAgent(ctx, store, opts)

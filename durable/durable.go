@@ -1,0 +1,66 @@
+// Package durable writes files that outlive a power cut: a file is whole or not
+// there, and its name is on the disk with it.
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/waybill-dev/waybill/failpoint"
+)
+
+// Partial is the end of the name of a file that is being written. After a death
+// it holds as much as was written by then.
+const Partial = ".tmp"
+
+// Write writes a 0600 file whole or not at all: to a temporary name, fsync,
+// rename, fsync of the directory.
+func Write(name string, content []byte) error {
+	f, err := os.OpenFile(name+Partial, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	failpoint.Hit(failpoint.FileWritten)
+	if !failpoint.Weakened(failpoint.FileSync) {
+		err = errors.Join(err, f.Sync())
+	}
+	err = errors.Join(err, f.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(name+Partial))
+	}
+	failpoint.Hit(failpoint.FileSynced)
+	if err := os.Rename(name+Partial, name); err != nil {
+		return err
+	}
+	failpoint.Hit(failpoint.FileRenamed)
+	return syncDir(filepath.Dir(name))
+}
+
+// MakeDir makes a 0700 directory, if it is not there, and its name
+// durable: a synced file in a directory that a power cut takes away is lost too.
+func MakeDir(name string) error {
+	err := os.Mkdir(name, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = MakeDir(filepath.Dir(name)); err == nil {
+			err = os.Mkdir(name, 0o700)
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(name)) // it may be there, and its name not synced
+}
+
+func syncDir(name string) error {
+	if failpoint.Weakened(failpoint.DirSync) {
+		return nil
+	}
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
