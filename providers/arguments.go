@@ -2,6 +2,7 @@ package providers
 
 import (
 	"fmt"
+	"math/big"
 	"net"
 	"net/netip"
 	"net/url"
@@ -219,14 +220,14 @@ func Flag(v cty.Value, name string) (set, ok bool) {
 	return b.True(), true
 }
 
-// Integer is a known number of an object as an int64, as Text is.
+// Integer is a known whole number of an object as an int64, as Text is.
 func Integer(v cty.Value, name string) (n int64, ok bool) {
 	f, ok := known(v, name, cty.Number)
 	if !ok {
 		return 0, false
 	}
-	n, _ = f.AsBigFloat().Int64()
-	return n, true
+	n, accuracy := f.AsBigFloat().Int64()
+	return n, accuracy == big.Exact
 }
 
 // Duration is a known duration of an object, otherwise the one given.

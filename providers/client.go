@@ -24,22 +24,27 @@ import (
 const MaxAnswer = 8 << 20
 
 const (
-	dialTimeout  = 10 * time.Second
-	idleTimeout  = 45 * time.Second // below the 60 s after which usual servers hang up
-	maxHeader    = 256 << 10
-	dialAttempts = 1                      // further ones, for polls
-	dialWait     = 100 * time.Millisecond // before a further one
-	maxRetry     = 24 * time.Hour         // the longest Retry-After that is believed
+	dialTimeout = 10 * time.Second
+	idleTimeout = 45 * time.Second // below the 60 s after which usual servers hang up
+	maxHeader   = 256 << 10
+	repeats     = 1                      // of a poll
+	dialWait    = 100 * time.Millisecond // before a further dial
+	maxRetry    = 24 * time.Hour         // the longest Retry-After that is believed
 )
 
 // Client is one account's way to its vendor, made once: it bounds time, size,
-// rate and concurrency, refuses redirects, and keeps secrets out of errors.
+// rate and concurrency, refuses redirects, and overwrites the account's
+// credentials in all that the vendor sends (see Redactor).
 //
-// No request reaches a vendor twice by itself. The one repeat there is, of a
-// poll, is made when no connection came about. Go's own transport sends a
-// request again when a kept connection breaks under it, if the request counts
-// as replayable: requests here have a body that cannot be rewound, so none does.
-// A pull has a connection of its own, so that no stale one can swallow it.
+// No pull reaches a vendor twice by itself, and it has a connection of its own,
+// so that no stale one can swallow it. A poll is repeated once: where no
+// connection came about, or where a kept one died before a byte of an answer,
+// as it does when the vendor closes what was idle. The repeat has a connection
+// of its own too, for the other kept ones may be as dead.
+//
+// Go's own transport would send a request again as often as it finds a kept
+// connection dead, if the request counts as replayable: requests here have a
+// body that cannot be rewound, so none does.
 type Client struct {
 	vendor      string
 	base        *url.URL
@@ -53,7 +58,7 @@ type Client struct {
 	limiter    *rate.Limiter
 	now        func() time.Time
 	agent      string
-	redact     *strings.Replacer
+	redactor   *Redactor
 }
 
 // Request is one call.
@@ -64,10 +69,13 @@ type Request struct {
 	// Header sets headers. It is called when the request is about to leave, after
 	// all waiting for the account's rate, so that time stamps are fresh.
 	Header func(http.Header)
+	// Secrets are what this request alone must not have echoed: a signature that
+	// would be good for another one.
+	Secrets []string
 }
 
 // NewClient makes a client from a provider block's common arguments. The
-// secrets are kept out of every error.
+// secrets are kept out of every answer and error.
 func NewClient(vendor string, config cty.Value, options Options, secrets ...string) (*Client, error) {
 	endpoint, _ := Text(config, "endpoint")
 	insecure, _ := Flag(config, "insecure")
@@ -94,7 +102,7 @@ func NewClient(vendor string, config cty.Value, options Options, secrets ...stri
 		now:         options.Now,
 		agent:       options.UserAgent,
 		limiter:     rate.NewLimiter(rate.Inf, 0),
-		redact:      replacer(secrets),
+		redactor:    NewRedactor(secrets...),
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -109,8 +117,9 @@ func NewClient(vendor string, config cty.Value, options Options, secrets ...stri
 	}
 	_, usual := options.Transport.(*http.Transport)
 	c.traced = usual || options.Transport == nil
-	c.poll = retrying(transport(options.Transport, c.concurrency, false), dialAttempts)
-	c.pull = retrying(transport(options.Transport, c.concurrency, true), 0)
+	fresh := transport(options.Transport, c.concurrency, true)
+	c.poll = c.retrying(ways{kept: transport(options.Transport, c.concurrency, false), fresh: fresh}, repeats)
+	c.pull = c.retrying(fresh, 0)
 	return c, nil
 }
 
@@ -119,6 +128,7 @@ func (c *Client) Connection(connection Connection) *Connection {
 	connection.MinInterval = c.minInterval
 	connection.Timeout = c.timeout
 	connection.Concurrency = c.concurrency
+	connection.Redactor = c.redactor
 	return &connection
 }
 
@@ -148,24 +158,53 @@ func transport(given http.RoundTripper, connections int, single bool) http.Round
 	}
 }
 
-func retrying(transport http.RoundTripper, further int) *retryablehttp.Client {
+// ways are those of a poll: a kept connection, and a fresh one for its repeat.
+type ways struct{ kept, fresh http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (w ways) RoundTrip(r *http.Request) (*http.Response, error) {
+	if callOf(r.Context()).again {
+		return w.fresh.RoundTrip(r)
+	}
+	return w.kept.RoundTrip(r)
+}
+
+func (c *Client) retrying(transport http.RoundTripper, further int) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		RetryMax:     further,
-		RetryWaitMin: dialWait,
-		RetryWaitMax: dialWait,
-		Backoff:      func(least, _ time.Duration, _ int, _ *http.Response) time.Duration { return least },
+		RetryMax: further,
+		// PrepareRetry waits, for it knows the call.
+		Backoff: func(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 },
 		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
-			return err != nil && ctx.Err() == nil && !callOf(ctx).mayHaveReached(err), nil
+			return err != nil && ctx.Err() == nil && callOf(ctx).repeatable(err), nil
 		},
 		PrepareRetry: func(r *http.Request) error {
-			callOf(r.Context()).prepare(r)
+			under := callOf(r.Context())
+			if err := c.wait(r.Context(), under); err != nil {
+				return err
+			}
+			under.again = true
+			under.prepare(r)
 			return nil
 		},
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+}
+
+// wait holds a repeat back: a dial by a moment, a request by the account's rate,
+// for it counts as one more.
+func (c *Client) wait(ctx context.Context, under *call) error {
+	if under.reached.Load() {
+		return c.limiter.Wait(ctx)
+	}
+	select {
+	case <-time.After(dialWait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -174,6 +213,18 @@ type call struct {
 	request Request
 	traced  bool
 	reached atomic.Bool // a connection was made
+	kept    atomic.Bool // it was one that an earlier request left
+	heard   atomic.Bool // a byte of an answer came
+	again   bool        // this is the repeat
+}
+
+// repeatable says whether a poll that ended in err is to be made once more.
+func (c *call) repeatable(err error) bool {
+	if !c.mayHaveReached(err) {
+		return true
+	}
+	netErr, ok := errors.AsType[net.Error](err)
+	return c.kept.Load() && !c.heard.Load() && !(ok && netErr.Timeout())
 }
 
 // mayHaveReached says whether the vendor may have seen a request that ended in
@@ -229,7 +280,11 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 	limited, cancel := context.WithTimeout(context.WithValue(ctx, callKey{}, under), c.timeout)
 	defer cancel()
 	limited = httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { under.reached.Store(true) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			under.reached.Store(true)
+			under.kept.Store(info.Reused)
+		},
+		GotFirstResponseByte: func() { under.heard.Store(true) },
 	})
 	r := (&http.Request{
 		Method: request.Method,
@@ -251,14 +306,16 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 	}
 	answer.Body, err = readAll(response.Body, response.ContentLength)
 	answer.At = c.now()
+	large := len(answer.Body) > MaxAnswer
+	answer.Body = answer.Body[:min(len(answer.Body), MaxAnswer)]
+	answer.Complete = err == nil && !large
+	c.redactor.With(request.Secrets...).Answer(&answer)
 	switch {
 	case err != nil:
 		return answer, c.fault(ctx, "reading the answer", err, true)
-	case len(answer.Body) > MaxAnswer:
-		answer.Body = answer.Body[:MaxAnswer]
+	case large:
 		return answer, Fault(WrongContent, c.vendor, "the answer of %s is over %d MiB and was not taken; check that endpoint is the API's address", c.base.Host, MaxAnswer>>20)
 	}
-	answer.Complete = true
 	return answer, nil
 }
 
@@ -288,7 +345,7 @@ func (c *Client) fault(ctx context.Context, doing string, err error, partly bool
 	default:
 		text = doing + ": " + err.Error() + "; it is tried again later: check endpoint and the network if this goes on"
 	}
-	return &Error{Kind: kind, Err: &hidden{text: c.redact.Replace(c.vendor + " (" + c.base.Host + "): " + text), cause: err}}
+	return &Error{Kind: kind, Err: &hidden{text: c.redactor.Text(c.vendor + " (" + c.base.Host + "): " + text), cause: err}}
 }
 
 // hidden is an error whose text is safe, whatever its cause says.
@@ -302,21 +359,6 @@ func (h *hidden) Error() string { return h.text }
 // Is lets callers ask for a cancelled context without showing the cause.
 func (h *hidden) Is(target error) bool {
 	return (target == context.Canceled || target == context.DeadlineExceeded) && errors.Is(h.cause, target)
-}
-
-// replacer takes secrets out of a text, as they are and as URLs write them.
-func replacer(secrets []string) *strings.Replacer {
-	var pairs []string
-	for _, s := range secrets {
-		if s == "" {
-			continue
-		}
-		pairs = append(pairs, s, "(redacted)")
-		if escaped := url.QueryEscape(s); escaped != s {
-			pairs = append(pairs, escaped, "(redacted)")
-		}
-	}
-	return strings.NewReplacer(pairs...)
 }
 
 // retryAfter reads the header of that name: seconds, or an HTTP date.

@@ -61,8 +61,8 @@ var methods = map[string]providers.Request{
 type hangingUp struct {
 	listener net.Listener
 	requests atomic.Int64
-	good     int    // requests of a connection that are answered
-	how      string // "close", "reset" or "part"
+	good     atomic.Int64 // requests of a connection that are answered
+	how      string       // "close", "reset" or "part"
 	wait     sync.WaitGroup
 }
 
@@ -72,13 +72,19 @@ func serveHangingUp(t *testing.T, good int, how string) *hangingUp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &hangingUp{listener: listener, good: good, how: how}
+	s := &hangingUp{listener: listener, how: how}
+	s.good.Store(int64(good))
+	var open []net.Conn
 	s.wait.Go(func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
+				for _, conn := range open {
+					conn.Close() // a client may keep it
+				}
 				return
 			}
+			open = append(open, conn)
 			s.wait.Go(func() { s.serve(conn) })
 		}
 	})
@@ -92,7 +98,7 @@ func serveHangingUp(t *testing.T, good int, how string) *hangingUp {
 func (s *hangingUp) serve(conn net.Conn) {
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
-	for i := 0; ; i++ {
+	for i := int64(0); ; i++ {
 		r, err := http.ReadRequest(reader)
 		if err != nil {
 			return
@@ -101,7 +107,7 @@ func (s *hangingUp) serve(conn net.Conn) {
 			return
 		}
 		s.requests.Add(1)
-		if i < s.good {
+		if i < s.good.Load() {
 			fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 			continue
 		}
@@ -115,18 +121,20 @@ func (s *hangingUp) serve(conn net.Conn) {
 	}
 }
 
-// A vendor that hangs up after it has read a request has seen it once, on fresh
-// and on kept connections, whether it is read or pulled: no layer repeats it.
+// A vendor that hangs up after it has read a request has seen it once, whether
+// it is read or pulled: no layer repeats it. The one exception is a read on a
+// kept connection that died before a byte of the answer: that is repeated.
 func TestOneRequestReachesTheVendor(t *testing.T) {
 	for _, how := range []string{"close", "reset", "part"} {
 		for name, request := range methods {
 			for good := range 3 {
 				t.Run(fmt.Sprintf("%s, %s, %d before", how, name, good), func(t *testing.T) {
 					server := serveHangingUp(t, good, how)
-					c := client(t, "http://"+server.listener.Addr().String(), nil)
-					calls := map[string]func() (providers.Answer, error){
-						"poll": func() (providers.Answer, error) { return c.Poll(context.Background(), request) },
-						"pull": func() (providers.Answer, error) { return c.Pull(context.Background(), request) },
+					calls := make(map[string]func() (providers.Answer, error))
+					for _, kind := range []string{"poll", "pull"} { // connections are kept for their own kind
+						c := client(t, "http://"+server.listener.Addr().String(), nil)
+						call := map[string]func(context.Context, providers.Request) (providers.Answer, error){"poll": c.Poll, "pull": c.Pull}[kind]
+						calls[kind] = func() (providers.Answer, error) { return call(context.Background(), request) }
 					}
 					for kind, call := range calls {
 						server.requests.Store(0)
@@ -137,6 +145,12 @@ func TestOneRequestReachesTheVendor(t *testing.T) {
 						}
 						before := server.requests.Load()
 						answer, err := call()
+						if kind == "poll" && good > 0 && how != "part" {
+							if n := server.requests.Load() - before; err != nil || !answer.Complete || n != 2 {
+								t.Errorf("%s: %+v, %v, %d requests", kind, answer, err, n)
+							}
+							continue
+						}
 						if err == nil || answer.Complete || !answer.Reached {
 							t.Fatalf("%s: %+v, %v", kind, answer, err)
 						}
@@ -207,7 +221,7 @@ func TestDialIsRepeated(t *testing.T) {
 		if err == nil || answer.Reached || dials.Load() != want {
 			t.Errorf("%s: %+v, %v, %d dials", kind, answer, err, dials.Load())
 		}
-		if strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "(redacted)") {
+		if strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "refused with ***") {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
@@ -454,5 +468,55 @@ func BenchmarkPoll(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// A vendor that closes kept connections between two reads costs no read: the
+// read is repeated once, on a connection of its own. A pull never is.
+func TestIdleConnectionsThatDied(t *testing.T) {
+	for name, request := range methods {
+		server := serveHangingUp(t, 1, "close") // each connection answers once
+		c, err := providers.NewClient("vendor", config("http://"+server.listener.Addr().String(), map[string]cty.Value{"concurrency": cty.NumberIntVal(8)}), providers.Options{}, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var group sync.WaitGroup
+		for range 3 {
+			for range 8 {
+				group.Go(func() {
+					if answer, err := c.Poll(context.Background(), request); err != nil || !answer.Complete || string(answer.Body) != "{}" {
+						t.Errorf("%s: %+v, %v", name, answer, err)
+					}
+				})
+			}
+			group.Wait()
+		}
+	}
+}
+
+// The repeat is one, it waits for requests_per_second, and it is made only
+// where no byte of an answer came and the time is not over.
+func TestRepeatedOnce(t *testing.T) {
+	for name, request := range methods {
+		server := serveHangingUp(t, 1, "reset")
+		transport := &http.Transport{}
+		t.Cleanup(transport.CloseIdleConnections)
+		c, err := providers.NewClient("vendor", config("http://"+server.listener.Addr().String(), nil), providers.Options{Transport: transport}, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Poll(context.Background(), request); err != nil {
+			t.Fatal(err)
+		}
+		server.good.Store(0) // from now on each connection dies with its first request
+		server.requests.Store(0)
+		answer, err := c.Poll(context.Background(), request)
+		if err == nil || answer.Complete || !answer.Reached || server.requests.Load() != 2 {
+			t.Errorf("%s: %+v, %v, %d requests", name, answer, err, server.requests.Load())
+		}
+		server.requests.Store(0)
+		if _, err := c.Poll(context.Background(), request); err == nil || server.requests.Load() != 1 {
+			t.Errorf("%s, on a fresh connection: %v, %d requests", name, err, server.requests.Load())
+		}
 	}
 }

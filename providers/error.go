@@ -25,8 +25,9 @@ var kindNames = [...]string{"transient", "throttled", "credentials", "permission
 func (k Kind) String() string { return kindNames[k] }
 
 // Error is what a vendor said, or how it could not be heard. Its text ends with
-// what to do, holds no secret and no phone number, and at most a short piece of
-// the vendor's own message.
+// what to do, holds no secret (the vendor's bytes were redacted as they came
+// in, see Redactor) and no phone number (see Quote), and at most a short piece
+// of the vendor's own message.
 type Error struct {
 	Kind       Kind
 	RetryAfter time.Duration // zero: none given

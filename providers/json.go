@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -15,10 +14,13 @@ import (
 	"github.com/waybill-dev/waybill/value"
 )
 
-// Decode reads one JSON value, numbers as json.Number. Repeated names the
-// fields that one object holds twice with different values: such an object
-// means nothing certain, for readers disagree about which one counts.
-func Decode(body []byte) (tree any, repeated []string, err error) {
+// Repeated are the fields that one object holds more than once with different
+// values, by their paths ("cost.price", "sms[0].status"), with these values. What
+// such a field says is not certain, for readers disagree about which one counts.
+type Repeated map[string][]any
+
+// Decode reads one JSON value, numbers as json.Number.
+func Decode(body []byte) (tree any, repeated Repeated, err error) {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // a byte order mark is no content
 	tree, err = value.DecodeTree(body)
 	if err != nil {
@@ -63,14 +65,17 @@ func countMembers(value any) int {
 	return n
 }
 
-// repeatedFields walks valid JSON by its tokens and names what is repeated
-// with another value.
-func repeatedFields(body []byte) []string {
+// maxRepeated bounds how many values of one repeated field are told.
+const maxRepeated = 8
+
+// repeatedFields walks valid JSON by its tokens and finds what is repeated with
+// another value.
+func repeatedFields(body []byte) Repeated {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
-	found := make(map[string]bool)
-	var walk func() any
-	walk = func() any {
+	found := make(Repeated)
+	var walk func(path string) any
+	walk = func(path string) any {
 		token, err := decoder.Token()
 		if err != nil {
 			return nil
@@ -84,26 +89,35 @@ func repeatedFields(body []byte) []string {
 				if !ok {
 					return nil
 				}
-				value := walk()
-				if before, twice := object[key]; twice && !reflect.DeepEqual(before, value) {
-					found[key] = true
+				at := key
+				if path != "" {
+					at = path + "." + key
 				}
-				object[key] = value
+				tree := walk(at)
+				if before, twice := object[key]; twice && !reflect.DeepEqual(before, tree) {
+					if len(found[at]) == 0 {
+						found[at] = []any{before}
+					}
+					if len(found[at]) < maxRepeated {
+						found[at] = append(found[at], tree)
+					}
+				}
+				object[key] = tree
 			}
 			_, _ = decoder.Token()
 			return object
 		case json.Delim('['):
 			list := []any{}
 			for decoder.More() {
-				list = append(list, walk())
+				list = append(list, walk(path+"["+strconv.Itoa(len(list))+"]"))
 			}
 			_, _ = decoder.Token()
 			return list
 		}
 		return token
 	}
-	walk()
-	return slices.Sorted(maps.Keys(found))
+	walk("")
+	return found
 }
 
 // CanonicalJSON writes decoded JSON with its fields in order, without spaces,
@@ -205,4 +219,21 @@ func IntOf(v any) (int64, bool) {
 	}
 	n, err := d.Int64()
 	return n, err == nil
+}
+
+// BoolOf takes decoded JSON as a bool: true, "true", 1, "1", "yes", and their
+// opposites, in letters of either case.
+func BoolOf(v any) (set, ok bool) {
+	if b, is := v.(bool); is {
+		return b, true
+	}
+	text, _ := textOf(v)
+	switch strings.ToLower(text) {
+	case "true", "yes":
+		return true, true
+	case "false", "no":
+		return false, true
+	}
+	n, ok := IntOf(v)
+	return n == 1, ok && (n == 0 || n == 1)
 }

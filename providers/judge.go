@@ -95,8 +95,8 @@ func JudgeStatus(vendor string, a Answer, credentials, message string) *Error {
 // maxQuote bounds how much of a vendor's own message an error repeats.
 const maxQuote = 160
 
-// longNumber finds what may be a phone number.
-var longNumber = regexp.MustCompile(`\+?[0-9][0-9*xX]{5,}[0-9]`)
+// longNumber finds what may be a phone number, masked or grouped.
+var longNumber = regexp.MustCompile(`[+(]?[0-9]([ ()-]{0,2}[0-9*xX]){5,}[ ()-]{0,2}[0-9]`)
 
 // Quote is a short piece of a vendor's message, fit for an error: one line, no
 // control characters, no phone numbers.
@@ -108,9 +108,21 @@ func Quote(message string) string {
 		return r
 	}, message)
 	message = strings.Join(strings.Fields(message), " ")
-	message = longNumber.ReplaceAllString(message, "(number)")
+	message = withoutNumbers(message)
 	if runes := []rune(message); len(runes) > maxQuote {
 		message = string(runes[:maxQuote]) + "..."
 	}
 	return fmt.Sprintf("%q", message)
+}
+
+var leadingDate = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}\b`)
+
+// withoutNumbers takes out what may be a phone number, and leaves dates.
+func withoutNumbers(text string) string {
+	return longNumber.ReplaceAllStringFunc(text, func(number string) string {
+		if date := leadingDate.FindString(number); date != "" {
+			return date + withoutNumbers(number[len(date):])
+		}
+		return "(number)"
+	})
 }

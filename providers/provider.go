@@ -49,6 +49,9 @@ type Connection struct {
 	Poller Poller
 	Puller Puller
 	Gate   Gate
+	// Redactor knows the account's credentials, for what arrives by another way
+	// than Poller and Puller, which use it themselves.
+	Redactor *Redactor
 	// MinInterval is the floor between two reads of one item (polled).
 	MinInterval time.Duration
 	// Timeout bounds one call.
@@ -99,7 +102,12 @@ type Answer struct {
 	Status int       // HTTP status, 0 when none arrived
 	// RetryAfter is what the vendor asked for, zero when nothing.
 	RetryAfter time.Duration
-	Body       []byte
+	// Body is read through Open or Unpack: it may be compressed.
+	Body []byte
+	// Redacted says that credentials of ours in the body were overwritten; Sum is
+	// then the SHA-256 of the body as it came.
+	Redacted bool
+	Sum      [32]byte
 	// Complete says that the body arrived to its end and within the size bound.
 	Complete bool
 	// Reached says that a connection was made, so that the vendor may have seen

@@ -19,7 +19,6 @@ import (
 
 const (
 	currency    = "CNY"
-	timeLayout  = "2006-01-02 15:04:05" // the page's Y-m-d H:i:s
 	credentials = "api_key and api_secret (GLOBFAX_API_KEY, GLOBFAX_API_SECRET)"
 )
 
@@ -47,40 +46,59 @@ func (o *observer) zone(config cty.Value) *time.Location {
 	return z
 }
 
-// observe reads the answer to one poll.
+// observe reads the answer to one poll. What counts is data about this recipient
+// with a status; what stands around it may be in any form that can be read.
 func (o *observer) observe(target providers.Target, a providers.Answer) (plan.Observation, error) {
-	if fault := providers.JudgeTransport(vendor, a); fault != nil {
+	a, fault := providers.Open(vendor, a)
+	if fault != nil {
 		return plan.Observation{}, fault
 	}
 	decoded, repeated, err := providers.Decode(a.Body)
-	envelope, isObject := decoded.(map[string]any)
+	object, isObject := decoded.(map[string]any)
 	if err != nil || !isObject {
 		if fault := providers.JudgeStatus(vendor, a, credentials, ""); fault != nil {
 			return plan.Observation{}, fault
 		}
 		return plan.Observation{}, wrong("the answer is not a JSON object; check endpoint")
 	}
-	message, _ := envelope["message"].(string)
-	success, known := envelope["success"].(bool)
+	envelope := providers.NewFields(object, repeated)
+	message, _ := envelope.Text("message")
+	success, known := envelope.Bool("success")
+	errs := envelope.Take("errors")
 	if known && !success {
-		return refused(a, message, envelope["errors"])
+		return refused(a, message, errs)
 	}
 	if fault := providers.JudgeStatus(vendor, a, credentials, message); fault != nil {
 		return plan.Observation{}, fault
 	}
-	data, isObject := envelope["data"].(map[string]any)
-	if !known || !isObject {
+	f := envelope.Apart("data")
+	if f == nil && envelope.Has("rcpt_ref") {
+		f = envelope
+	}
+	for _, misfit := range []string{envelope.Misfit("success"), envelope.Misfit("data")} {
+		if misfit != "" {
+			return plan.Observation{}, wrong("the answer holds %s; if this goes on, ask GlobFax's support", misfit)
+		}
+	}
+	if f == nil {
 		return plan.Observation{}, wrong("the answer lacks success or data; check endpoint")
 	}
-	if len(repeated) > 0 {
-		return plan.Observation{}, wrong("the answer holds %s twice with different values; if this goes on, ask GlobFax's support", strings.Join(repeated, ", "))
-	}
-	f := providers.NewFields(data)
-	if ref, _ := f.Text("rcpt_ref"); ref != target.Identity {
-		return plan.Observation{}, wrong("the answer is about another recipient, or names none; it is asked again later")
-	}
+	return o.recipient(target, f)
+}
+
+// recipient reads data.
+func (o *observer) recipient(target providers.Target, f *providers.Fields) (plan.Observation, error) {
+	ref, named := f.Text("rcpt_ref")
 	status, ok := f.Text("status")
-	if !ok {
+	for _, misfit := range []string{f.Misfit("rcpt_ref"), f.Misfit("status")} {
+		if misfit != "" {
+			return plan.Observation{}, wrong("the answer holds %s; if this goes on, ask GlobFax's support", misfit)
+		}
+	}
+	switch {
+	case !named || ref != target.Identity:
+		return plan.Observation{}, wrong("the answer is about another recipient, or names none; it is asked again later")
+	case !ok:
 		return plan.Observation{}, wrong("the answer has no status; it is asked again later")
 	}
 	zone := o.zone(target.Config)
@@ -92,8 +110,8 @@ func (o *observer) observe(target providers.Target, a providers.Answer) (plan.Ob
 		"charged_amount": providers.NumberValue(f.Number("charged_amount")),
 		"failed_code":    providers.StringValue(f.Text("failed_code")),
 		"failed_reason":  providers.StringValue(f.Text("failed_reason")),
-		"completed_at":   providers.StringValue(f.Time("completed_at", timeLayout, zone)),
-		"created_at":     providers.StringValue(f.Time("created_at", timeLayout, zone)),
+		"completed_at":   providers.StringValue(f.Time("completed_at", zone)),
+		"created_at":     providers.StringValue(f.Time("created_at", zone)),
 	}
 	f.Done()
 	attrs["extra"] = f.Extra()
@@ -118,6 +136,10 @@ func refused(a providers.Answer, message string, errs any) (plan.Observation, er
 			for _, text := range asList(e[field]) {
 				said += fmt.Sprintf(": %v", text)
 			}
+		}
+	case []any:
+		for _, text := range e {
+			said += fmt.Sprintf(": %v", text)
 		}
 	}
 	if is(message, "Failed to fetch recipient") {

@@ -1,7 +1,10 @@
 package itniotech
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +43,10 @@ var channels = [...]channel{
 func derive(attributes []plan.Attribute, e plan.Evidence) cty.Value {
 	attrs := providers.SeenAttributes(attributes, e.Seen)
 	v := judge(e).GiveUp(e)
-	v.Cost, v.Currency = cost(e.Seen)
+	var trouble string
+	if v.Cost, v.Currency, trouble = cost(e.Seen); trouble != "" {
+		v.Reason += "; " + trouble
+	}
 	v.Put(attrs)
 	return cty.ObjectVal(attrs)
 }
@@ -57,6 +63,8 @@ func judge(e plan.Evidence) providers.Verdict {
 	}
 	matched, ok := providers.Integer(e.Seen, "matched")
 	switch {
+	case !ok && len(unread(e.Seen, "matched")) > 0:
+		return providers.Verdict{Outcome: plan.Unknown, Reason: "itniotech's result of the check (matched) is in an unexpected form: see extra"}
 	case !ok:
 		return providers.Verdict{Outcome: plan.Unknown, Reason: "itniotech has no result of the check for this order"}
 	case matched == matchedRight:
@@ -137,28 +145,71 @@ func troubles(seen cty.Value) string {
 }
 
 // cost is the sum of settle_pay in the active channel's list, as stated; nil
-// when nothing is stated, or not in one currency.
-func cost(seen cty.Value) (sum *apd.Decimal, currency string) {
+// when nothing is stated, and when not all of it can be summed in one currency:
+// then trouble says why. What cost nothing takes nothing away, whatever currency
+// it names.
+func cost(seen cty.Value) (sum *apd.Decimal, currency, trouble string) {
 	active, ok := providers.Text(seen, "channel")
 	if !ok {
-		return nil, ""
+		return nil, "", ""
 	}
-	for _, entry := range entries(seen, strings.ToLower(active)) {
+	active = strings.ToLower(strings.TrimSpace(active))
+	if paths := unread(seen, active, "settlePay", "settleCurrency", "currency"); len(paths) > 0 {
+		return nil, "", "the cost is not summed, for not all of settle_pay can be read: see extra, " + strings.Join(paths, ", ")
+	}
+	var free *apd.Decimal // what cost nothing
+	freeIn := ""
+	sums := make(map[string]*apd.Decimal)
+	for i, entry := range entries(seen, active) {
 		text, ok := providers.Text(entry, "settle_pay")
-		if !ok || text == "" {
+		if text = strings.TrimSpace(text); !ok || text == "" {
 			continue
 		}
 		pay, err := providers.DecimalOf(text)
 		if err != nil {
-			return nil, ""
+			return nil, "", fmt.Sprintf("the cost is not summed, for settle_pay of %s[%d] is no amount", active, i)
 		}
 		in, _ := providers.Text(entry, "settle_currency")
-		if sum != nil && in != currency {
-			return nil, ""
+		if in = providers.Currency(in); !pay.IsZero() {
+			sums[in] = value.Add(sums[in], pay)
+		} else if free = pay; in != "" {
+			freeIn = in
 		}
-		sum, currency = value.Add(sum, pay), in
 	}
-	return sum, currency
+	switch {
+	case len(sums) == 0:
+		return free, freeIn, ""
+	case len(sums) > 1:
+		var parts []string
+		for _, in := range slices.Sorted(maps.Keys(sums)) {
+			parts = append(parts, strings.TrimSpace(value.FormatDecimal(sums[in])+" "+cmp.Or(in, "in no currency")))
+		}
+		return nil, "", "the cost is not summed: " + strings.Join(parts, " and ")
+	}
+	for currency, sum = range sums {
+	}
+	if currency == "" {
+		trouble = "the cost names no currency"
+	}
+	return sum, currency, trouble
+}
+
+// unread are the paths under extra of what was told and could not be taken: an
+// attribute or list of that name as a whole, an entry of it, and the fields of
+// its entries that are named.
+func unread(seen cty.Value, name string, fields ...string) (paths []string) {
+	extra := providers.Attribute(seen, "extra", cty.DynamicPseudoType)
+	if extra.IsNull() || !extra.IsKnown() || !extra.Type().IsObjectType() {
+		return nil
+	}
+	for _, path := range slices.Sorted(maps.Keys(extra.Type().AttributeTypes())) {
+		list, entry, inList := strings.Cut(strings.TrimPrefix(path, "verifications."), "[")
+		_, field, inEntry := strings.Cut(entry, "].")
+		if list == name && (!inList || !inEntry || slices.Contains(fields, field)) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // entries are the objects of a channel's list.

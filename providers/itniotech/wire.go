@@ -1,8 +1,6 @@
 package itniotech
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -16,7 +14,8 @@ const credentials = "api_key and api_secret (ITNIOTECH_API_KEY, ITNIOTECH_API_SE
 // observe reads the answer to one poll. Errors arrive with HTTP 200 and a status
 // other than 0 in the envelope.
 func observe(target providers.Target, a providers.Answer) (plan.Observation, error) {
-	if fault := providers.JudgeTransport(vendor, a); fault != nil {
+	a, fault := providers.Open(vendor, a)
+	if fault != nil {
 		return plan.Observation{}, fault
 	}
 	decoded, repeated, err := providers.Decode(a.Body)
@@ -27,71 +26,70 @@ func observe(target providers.Target, a providers.Answer) (plan.Observation, err
 		}
 		return plan.Observation{}, wrong("the answer is not a JSON object; check endpoint")
 	}
-	envelope := providers.NewFields(object)
+	envelope := providers.NewFields(object, repeated)
 	reason, _ := envelope.Text("reason")
 	status, ok := envelope.Int("status")
 	if fault := providers.JudgeStatus(vendor, a, credentials, reason); fault != nil && (!ok || status == 0) {
 		return plan.Observation{}, fault
 	}
 	switch {
+	case envelope.Misfit("status") != "":
+		return plan.Observation{}, misfit(envelope, "status")
 	case !ok:
 		return plan.Observation{}, wrong("the answer has no status; check endpoint")
 	case status == codeParameters:
 		return plan.Observation{NotFound: true, Message: reason}, nil
 	case status != 0:
 		return plan.Observation{}, refused(a, status, reason)
-	case len(repeated) > 0:
-		return plan.Observation{}, wrong("the answer holds %s twice with different values; if this goes on, ask itniotech's support", strings.Join(repeated, ", "))
 	}
-	data, ok := firstObject(envelope.Take("data"))
-	if !ok {
-		return plan.Observation{}, wrong("the answer's data is not an object; it is asked again later")
-	}
-	if len(data) == 0 {
+	data := envelope.Apart("data")
+	switch {
+	case envelope.Misfit("data") != "":
+		return plan.Observation{}, misfit(envelope, "data")
+	case data == nil || data.Empty():
 		return plan.Observation{NotFound: true, Message: reason}, nil
 	}
 	return readOrder(target, data)
 }
 
-// firstObject takes an object, or the first one of an array; none when there is
-// nothing, and not ok when there is something else.
-func firstObject(v any) (object map[string]any, ok bool) {
-	switch v := v.(type) {
-	case nil:
-		return nil, true
-	case map[string]any:
-		return v, true
-	case string:
-		return nil, v == ""
-	case []any:
-		if len(v) == 0 {
-			return nil, true
-		}
-		if len(v) == 1 {
-			return firstObject(v[0])
-		}
-	}
-	return nil, false
+// misfit is the error of a field without which nothing can be observed.
+func misfit(f *providers.Fields, name string) *providers.Error {
+	return wrong("the answer holds %s; if this goes on, ask itniotech's support", f.Misfit(name))
 }
 
-func readOrder(target providers.Target, data map[string]any) (plan.Observation, error) {
-	f := providers.NewFields(data)
-	inner, ok := firstObject(f.Take("verifications"))
-	if !ok {
-		return plan.Observation{}, wrong("the answer's verifications is not an object; it is asked again later")
+func readOrder(target providers.Target, f *providers.Fields) (plan.Observation, error) {
+	checked := f.Object("verifications")
+	if f.Misfit("verifications") != "" {
+		return plan.Observation{}, misfit(f, "verifications")
 	}
-	checked := f.Within("verifications.", inner)
 	// The table has orderId in data, the example in verifications as well.
 	order, named := f.Text("orderId")
-	again, namedAgain := checked.Text("orderId")
+	again, namedAgain := "", false
+	if checked == nil {
+		checked = f // what it would hold may stand in data itself
+	} else {
+		again, namedAgain = checked.Text("orderId")
+	}
+	matched := cty.NullVal(cty.Number)
+	if n, ok := checked.Int("matched"); ok {
+		matched = cty.NumberIntVal(n)
+	}
+	switch {
+	case f.Misfit("orderId") != "":
+		return plan.Observation{}, misfit(f, "orderId")
+	case checked.Misfit("orderId") != "":
+		return plan.Observation{}, misfit(checked, "orderId")
+	case checked.Repeated("matched"):
+		return plan.Observation{}, misfit(checked, "matched")
+	}
 	want, _ := providers.Text(target.Args, "order_id")
 	if !named && !namedAgain || named && order != want || namedAgain && again != want {
 		return plan.Observation{}, wrong("the answer is about another order, or names none; it is asked again later")
 	}
 	attrs := map[string]cty.Value{
 		"flow_id":       providers.NumberValue(f.Number("flowId")),
-		"matched":       providers.NumberValue(checked.Number("matched")),
-		"verified_date": providers.StringValue(checked.Time("verifiedDate", "", nil)),
+		"matched":       matched,
+		"verified_date": providers.StringValue(checked.Time("verifiedDate", nil)),
 		"ori_receiver":  providers.StringValue(checked.Text("oriReceiver")),
 		"channel":       providers.StringValue(checked.Text("channel")),
 		"sms":           readList(f, "sms", smsFields),
@@ -111,8 +109,7 @@ func readList(f *providers.Fields, name string, fields []field) cty.Value {
 		return cty.ListValEmpty(objectType(fields))
 	}
 	values := make([]cty.Value, len(objects))
-	for i, object := range objects {
-		in := f.Within(fmt.Sprintf("%s[%d].", name, i), object)
+	for i, in := range objects {
 		attrs := make(map[string]cty.Value, len(fields))
 		for _, field := range fields {
 			switch field.form {
@@ -121,7 +118,7 @@ func readList(f *providers.Fields, name string, fields []field) cty.Value {
 			case asNumber:
 				attrs[field.name] = providers.NumberValue(in.Number(field.vendor[0]))
 			case asTime:
-				attrs[field.name] = providers.StringValue(in.Time(field.vendor[0], "", nil))
+				attrs[field.name] = providers.StringValue(in.Time(field.vendor[0], nil))
 			}
 		}
 		in.Done()

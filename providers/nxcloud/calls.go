@@ -28,7 +28,7 @@ func connect(config cty.Value, _ providers.Options) (*providers.Connection, erro
 		}
 		g.allowed = append(g.allowed, prefix.Masked())
 	}
-	return &providers.Connection{Gate: g}, nil
+	return &providers.Connection{Gate: g, Redactor: providers.NewRedactor(tokens...)}, nil
 }
 
 // gate keeps hashes of the tokens: of equal length, so that comparing them

@@ -100,7 +100,7 @@ func TestUnderstood(t *testing.T) {
 		"no price":              {body("cost", `{"price":null,"currency":"CNY"}`), "0", "", "", plan.Succeeded},
 		"no data":               {body("data", ""), "0", "0.002", "CNY", plan.Succeeded},
 		"an empty list of data": {body("data", "[]"), "0", "0.002", "CNY", plan.Succeeded},
-		"unknown fields":        {body("new", `{"a":[1]}`, "data", `{"country":"CN","roaming":true}`), "0", "0.002", "CNY", plan.Succeeded},
+		"unknown fields":        {body("new", `{"a":[1]}`, "data", `{"country":"CN","carried":true}`), "0", "0.002", "CNY", plan.Succeeded},
 		"batchNo is a number":   {body("batchNo", "901946960376"), "0", "0.002", "CNY", plan.Succeeded},
 		"64 characters":         {body("requestId", `"`+strings.Repeat("é", 64)+`"`), "0", "0.002", "CNY", plan.Succeeded},
 	} {
@@ -112,7 +112,7 @@ func TestUnderstood(t *testing.T) {
 		if r.Quarantined != "" || r.Outcome != test.outcome || r.Code != test.code || amount != test.amount || r.Currency != test.currency || r.Key == "" || r.Identity == "" {
 			t.Errorf("%s: %+v", name, r)
 		}
-		if name == "unknown fields" && !bytes.Contains(r.Attributes, []byte(`"extra":{"data.roaming":true,"new":{"a":[1]}}`)) {
+		if name == "unknown fields" && !bytes.Contains(r.Attributes, []byte(`"extra":{"data.carried":true,"new":{"a":[1]}}`)) {
 			t.Errorf("%s: %s", name, r.Attributes)
 		}
 	}
@@ -122,7 +122,6 @@ func TestUnderstood(t *testing.T) {
 func TestQuarantined(t *testing.T) {
 	for name, test := range map[string]struct{ body, key, says string }{
 		"no body":                {"", "", "no body"},
-		"a list":                 {"[" + body() + "]", "", "not a JSON object"},
 		"cut":                    {body()[:40], "", "not a JSON object"},
 		"form":                   {"requestId=r-1&code=0", "", "not a JSON object"},
 		"no requestId":           {body("requestId", ""), "", "requestId"},
@@ -133,14 +132,7 @@ func TestQuarantined(t *testing.T) {
 		"code is words":          {body("code", `"ok"`), "r-1", "code"},
 		"code is a fraction":     {body("code", `0.5`), "r-1", "code"},
 		"code is huge":           {body("code", `1e99999999`), "r-1", "code"},
-		"price is words":         {body("cost", `{"price":"free","currency":"CNY"}`), "r-1", "cost.price"},
-		"price is huge":          {body("cost", `{"price":1e99999999,"currency":"CNY"}`), "r-1", "cost.price"},
-		"price is NaN":           {body("cost", `{"price":"NaN","currency":"CNY"}`), "r-1", "cost.price"},
-		"no currency":            {body("cost", `{"price":1}`), "r-1", "currency"},
-		"cost is a number":       {body("cost", `0.002`), "r-1", "cost"},
-		"data is words":          {body("data", `"x"`), "r-1", "data"},
 		"code twice":             {`{"requestId":"r-1","batchNo":"9","code":266,"code":0}`, "r-1", "code twice"},
-		"price twice":            {`{"requestId":"r-1","batchNo":"9","code":0,"cost":{"price":1,"price":2,"currency":"CNY"}}`, "r-1", "price twice"},
 	} {
 		r := read(t, test.body)
 		if r.Quarantined == "" || !strings.Contains(r.Quarantined, test.says) || r.Key != test.key || r.Amount != nil || r.Outcome != plan.Unknown || !json.Valid(r.Attributes) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
+	"github.com/waybill-dev/waybill/value"
 )
 
 const (
@@ -162,6 +163,9 @@ func derive(e plan.Evidence) cty.Value {
 	attrs["costs"] = providers.CostMap(e.Tally.Costs)
 	attrs["last_received_at"] = providers.TimeValue(e.Tally.LastAt)
 	v := providers.CountVerdict(e, "results", remedy)
+	if sum := e.Tally.Costs[""]; sum != nil {
+		v.Reason += "; " + value.FormatDecimal(sum) + " of the cost names no currency"
+	}
 	if len(e.Tally.Costs) == 1 { // one sum of two currencies would be none
 		for currency, sum := range e.Tally.Costs {
 			v.Cost, v.Currency = sum, currency

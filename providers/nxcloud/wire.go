@@ -1,9 +1,7 @@
 package nxcloud
 
 import (
-	"crypto/sha256"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/plan"
@@ -11,144 +9,122 @@ import (
 )
 
 // records reads a pushed body: always one record, quarantined when the body is
-// not understood.
+// not understood. The vendor publishes two forms of it, one on its Chinese page
+// (requestId, message, a flat data) and one on its English page (messageId, msg,
+// data with basic, live and dial).
 func records(a providers.Answer) providers.Page {
-	return providers.Page{Records: []plan.Record{read(a.Body)}, Whole: true}
-}
-
-func read(body []byte) plan.Record {
-	r := plan.Record{Type: recordType, Outcome: plan.Unknown}
-	value, repeated, err := providers.Decode(body)
-	object, isObject := value.(map[string]any)
-	if err != nil || !isObject {
-		r.Digest = digest(body)
-		r.Attributes = []byte("{}")
-		r.Quarantined = "the body is not a JSON object"
-		if len(body) == 0 {
-			r.Quarantined = "the callback has no body"
-		}
-		return r
-	}
-	canonical := providers.CanonicalJSON(value)
-	if len(repeated) > 0 {
-		canonical = body
-	}
-	r.Digest = digest(canonical)
-
-	f := providers.NewFields(object)
-	attrs := make(map[string]any, len(object))
-	text := func(name, field string) string {
-		s, ok := f.Text(field)
-		if ok {
-			attrs[name] = s
-		}
-		return s
-	}
-	r.Key = text("request_id", "requestId")
-	r.Identity = text("batch_no", "batchNo")
-	text("message", "message")
-	text("phone", "phone")
-	code, hasCode := f.Int("code")
-	if hasCode {
-		attrs["code"] = code
-		r.Code = strconv.FormatInt(code, 10)
-	}
-	attrs["data"] = readData(f)
-	problem := readCost(f, &r, attrs)
-	f.Done()
-	if unknown := f.Unknown(); unknown != nil {
-		attrs["extra"] = unknown
-	}
-	r.Attributes = providers.CanonicalJSON(attrs)
+	body, err := providers.Unpack(a.Body, providers.MaxCallback)
+	r, ok := providers.ReadRecord(recordType, "callback", body)
 	switch {
-	case r.Key == "":
-		r.Quarantined = "the callback has no requestId"
-	case utf8.RuneCountInString(r.Key) > maxID:
-		r.Quarantined = "the callback's requestId is longer than 64 characters"
-	case r.Identity == "":
-		r.Quarantined = "the callback has no batchNo"
-	case len(f.Misfits()) > 0:
-		r.Quarantined = strings.Join(f.Misfits(), ", ") + " of the callback has an unexpected form"
-	case len(repeated) > 0:
-		r.Quarantined = "the callback holds " + strings.Join(repeated, ", ") + " twice with different values"
-	case !hasCode:
-		r.Quarantined = "the callback has no code"
-	case problem != "":
-		r.Quarantined = problem
-	case code == 0:
-		r.Outcome = plan.Succeeded
-	default:
-		r.Outcome = plan.Failed
+	case err != nil:
+		r.Record.Quarantined = "the callback " + err.Error()
+	case !ok && len(body) == 0:
+		r.Record.Quarantined = "the callback has no body"
+	case ok:
+		read(r)
+		return page(r.Done())
 	}
-	if r.Quarantined != "" {
-		r.Amount, r.Currency = nil, ""
-	}
-	return r
+	return page(r.Record)
 }
 
-// dataFields are the documented fields of data.
+func page(r plan.Record) providers.Page {
+	return providers.Page{Records: []plan.Record{r}, Whole: true}
+}
+
+func read(r *providers.Reading) {
+	r.Record.Key = r.Must("request_id", "requestId", "messageId")
+	if utf8.RuneCountInString(r.Record.Key) > maxID {
+		r.Quarantine("the callback's requestId is longer than 64 characters")
+	}
+	r.Record.Identity = r.Must("batch_no", "batchNo")
+	r.Note("message", "message", "msg")
+	r.Note("phone", "phone")
+	code, ok := r.Int("code")
+	switch {
+	case !ok:
+		r.Lacks("code")
+	case code == 0:
+		r.Record.Outcome = plan.Succeeded
+	default:
+		r.Record.Outcome = plan.Failed
+	}
+	if ok {
+		r.Set("code", code)
+		r.Record.Code = strconv.FormatInt(code, 10)
+	}
+	r.Set("data", readData(r.Object("data")))
+	readCost(r)
+}
+
+// dataFields are the documented fields of data, of both pages, in snake_case and
+// as the vendor writes them. They may stand in data itself or in one of its parts.
 var dataFields = [...][2]string{
 	{"number_type", "numberType"}, {"operator", "operator"}, {"country", "country"},
 	{"mcc", "mcc"}, {"mnc", "mnc"}, {"ported", "ported"}, {"active", "active"},
+	{"pre_check", "preCheck"}, {"region_code", "regionCode"}, {"country_code", "countryCode"},
+	{"national_number", "nationalNumber"}, {"stand_number", "standNumber"}, {"carrier", "carrier"},
+	{"validity", "validity"}, {"reachable", "reachable"}, {"roaming", "roaming"},
+	{"early", "early"}, {"answered", "answered"}, {"response", "response"},
 }
 
+// dataParts are the parts that data has on the English page.
+var dataParts = [...]string{"basic", "live", "dial"}
+
 // readData reads the check's result, nil when there is none, as on failure.
-func readData(f *providers.Fields) any {
-	objects := f.Objects("data")
-	if len(objects) == 0 {
+func readData(in *providers.Fields) any {
+	if in == nil {
 		return nil
 	}
-	in := f.Within("data.", objects[0])
 	data := make(map[string]any, len(dataFields))
+	for _, name := range dataParts {
+		if part := in.Object(name); part != nil {
+			data[name] = readPart(part, make(map[string]any))
+		}
+	}
+	return readPart(in, data)
+}
+
+func readPart(in *providers.Fields, part map[string]any) map[string]any {
 	for _, names := range dataFields {
-		if s, ok := in.Text(names[1]); ok {
-			data[names[0]] = s
+		if s, ok := in.Word(names[1]); ok {
+			part[names[0]] = s
 		}
 	}
 	in.Done()
-	return data
+	return part
 }
 
-// readCost reads the price, digit for digit, and its currency.
-func readCost(f *providers.Fields, r *plan.Record, attrs map[string]any) (problem string) {
-	attrs["cost"] = nil
-	objects := f.Objects("cost")
-	if len(objects) == 0 {
-		return ""
+// readCost reads the price, digit for digit, and its currency. They may stand
+// in the callback itself. A price of nothing in no currency is no cost; any other
+// is summed, one without a currency apart from the rest.
+func readCost(r *providers.Reading) {
+	in, nested := r.Object("cost"), true
+	if in == nil {
+		in, nested = r.Fields, false
 	}
-	in := f.Within("cost.", objects[0])
-	cost := make(map[string]any, 2)
-	attrs["cost"] = cost
 	price, priced := in.Number("price")
-	if priced {
-		cost["price"] = price
+	currency, named := in.Text("currency")
+	r.Set("cost", nil)
+	if nested || priced || named {
+		cost := make(map[string]any, 2)
+		if priced {
+			cost["price"] = price
+		}
+		if named && currency != "" {
+			cost["currency"] = currency
+		}
+		r.Set("cost", cost)
 	}
-	currency, _ := in.Text("currency")
-	if currency != "" {
-		cost["currency"] = currency
-	}
-	in.Done()
-	if len(in.Misfits()) > 0 {
-		return strings.Join(in.Misfits(), ", ") + " of the callback has an unexpected form"
+	if nested {
+		in.Done()
 	}
 	if !priced {
-		return ""
-	}
-	if currency == "" {
-		return "the callback has a price without a currency"
+		return
 	}
 	amount, err := providers.DecimalOf(price)
-	if err != nil {
-		return "the callback's price is not a decimal number"
+	if currency = providers.Currency(currency); err == nil && (currency != "" || !amount.IsZero()) {
+		r.Record.Amount, r.Record.Currency = amount, currency
 	}
-	r.Amount, r.Currency = amount, currency
-	return ""
-}
-
-func digest(content []byte) (d [16]byte) {
-	sum := sha256.Sum256(content)
-	copy(d[:], sum[:])
-	return d
 }
 
 // remedy explains a code of the vendor's table, with what the page says to do.

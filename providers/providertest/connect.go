@@ -1,11 +1,16 @@
 package providertest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -34,9 +39,13 @@ func testConnect(t *testing.T, v Vendor) {
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		},
-		"cut short":  cutShort,
-		"oversized":  oversized,
-		"compressed": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(v.Good) },
+		"cut short": cutShort,
+		"oversized": oversized,
+		"compressed": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(packings(t, v.Good)["gzip"])
+		},
+		"echo": echo,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var count atomic.Int64
@@ -124,10 +133,25 @@ func (v Vendor) judge(t *testing.T, name string, answer providers.Answer, err er
 			t.Errorf("%d bytes, %v", len(answer.Body), err)
 		}
 	case "compressed":
-		if err != nil || string(answer.Body) != string(v.Good) {
-			t.Errorf("%q, %v", answer.Body, err)
+		if err != nil || !bytes.Equal(answer.Body, packings(t, v.Good)["gzip"]) || answer.Redacted {
+			t.Errorf("not as it came: %q, %v", answer.Body, err)
+		}
+	case "echo":
+		if err != nil || !answer.Complete || !answer.Redacted {
+			t.Errorf("%+v, %v", answer, err)
+		}
+		for _, secret := range v.Secrets {
+			if bytes.Contains(answer.Body, []byte(secret)) || bytes.Contains(answer.Body, []byte(url.QueryEscape(secret))) {
+				t.Errorf("a secret is kept: %s", answer.Body)
+			}
 		}
 	}
+}
+
+// echo tells the whole request again, as some debugging servers do.
+func echo(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	_ = json.NewEncoder(w).Encode(map[string]any{"message": fmt.Sprint(r.URL, r.Header), "headers": r.Header, "body": string(body)})
 }
 
 func cutShort(w http.ResponseWriter, _ *http.Request) {

@@ -2,7 +2,10 @@ package providertest
 
 import (
 	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -35,6 +38,31 @@ func wrongBodies() map[string][]byte {
 		"huge number":   []byte(`{"status":1e999999999,"success":1e999999999,"RetCode":1e999999999,"code":1e999999999}`),
 		"many brackets": []byte(strings.Repeat(`}]`, 1000)),
 	}
+}
+
+// packings are a body in the forms in which a proxy or a sender may compress it.
+func packings(t *testing.T, body []byte) map[string][]byte {
+	t.Helper()
+	pack := func(open func(io.Writer) io.WriteCloser, body []byte) []byte {
+		var b bytes.Buffer
+		w := open(&b)
+		if _, err := w.Write(body); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	inGzip := func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }
+	inZlib := func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }
+	return map[string][]byte{"gzip": pack(inGzip, body), "deflate": pack(inZlib, body), "gzip twice": pack(inGzip, pack(inGzip, body))}
+}
+
+// bomb is white space that is compressed.
+func bomb(t *testing.T, size int) []byte {
+	t.Helper()
+	return packings(t, bytes.Repeat([]byte(" "), size))["gzip"]
 }
 
 // kindsOfStatus is what an HTTP status means, for all vendors.
@@ -73,6 +101,20 @@ func testObserve(t *testing.T, v Vendor) {
 	marked, err := observe(OK(append([]byte("\xef\xbb\xbf"), v.Good...)))
 	if err != nil || !bytes.Equal(Encode(t, marked.Seen), Encode(t, observation.Seen)) {
 		t.Errorf("a byte order mark: %v", err)
+	}
+
+	for name, body := range packings(t, v.Good) {
+		if o, err := observe(OK(body)); err != nil || !bytes.Equal(Encode(t, o.Seen), Encode(t, observation.Seen)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for i := 3; i < len(body); i++ {
+			if _, err := observe(OK(body[:i])); providers.KindOf(err) != providers.WrongContent {
+				t.Fatalf("%s, cut at %d: %v", name, i, err)
+			}
+		}
+	}
+	if _, err := observe(OK(bomb(t, providers.MaxAnswer+1))); providers.KindOf(err) != providers.WrongContent || !strings.Contains(err.Error(), "unpacks to") {
+		t.Errorf("a bomb: %v", err)
 	}
 
 	for name, body := range wrongBodies() {
@@ -151,6 +193,20 @@ func testRecords(t *testing.T, v Vendor) {
 	pushed := false
 	for _, ty := range v.Definition.Schema.Types {
 		pushed = pushed || ty.Kind == plan.Counted && len(v.Definition.Schema.Types) == 1
+	}
+	for name, body := range packings(t, v.Good) {
+		again := v.Definition.Records(OK(body))
+		if again.Err != nil || !again.Whole || len(again.Records) != len(page.Records) {
+			t.Fatalf("%s: %+v", name, again)
+		}
+		for i, r := range again.Records {
+			if r.Digest != page.Records[i].Digest || r.Key != page.Records[i].Key || r.Quarantined != "" {
+				t.Errorf("%s: record %d is %+v", name, i, r)
+			}
+		}
+	}
+	if again := v.Definition.Records(OK(bomb(t, providers.MaxAnswer+1))); again.Err == nil && (len(again.Records) != 1 || !strings.Contains(again.Records[0].Quarantined, "unpacks to")) {
+		t.Errorf("a bomb: %+v", again)
 	}
 	bodies := wrongBodies()
 	for i := range v.Good {

@@ -2,9 +2,7 @@ package ucloud
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -19,6 +17,7 @@ const credentials = "public_key and private_key (UCLOUD_PUBLIC_KEY, UCLOUD_PRIVA
 // an odd one costs no other, and a page that was cut short gives up its whole
 // reports.
 func records(a providers.Answer) providers.Page {
+	a, fault := providers.Open(vendor, a)
 	layout := split(a.Body, a.Complete)
 	page := providers.Page{Records: make([]plan.Record, 0, len(layout.reports))}
 	for _, report := range layout.reports {
@@ -26,7 +25,7 @@ func records(a providers.Answer) providers.Page {
 	}
 	code, said, envelope := readEnvelope(layout)
 	whole := a.Complete && envelope && json.Valid(trimMark(a.Body))
-	switch fault := providers.JudgeTransport(vendor, a); {
+	switch {
 	case whole && code != 0:
 		page.Whole = true
 		page.Err = refused(a, code, said)
@@ -69,99 +68,51 @@ func readEnvelope(l layout) (code int64, message string, ok bool) {
 // readReport reads one report. The vendor's page says to judge by ReceiptResult
 // alone.
 func readReport(text []byte) plan.Record {
-	r := plan.Record{Type: recordType, Outcome: plan.Unknown}
-	value, repeated, err := providers.Decode(text)
-	object, isObject := value.(map[string]any)
-	if err != nil || !isObject {
-		r.Digest = digest(text)
-		r.Attributes = []byte("{}")
-		r.Quarantined = "the report is not a JSON object"
-		return r
+	r, ok := providers.ReadRecord(recordType, "report", text)
+	if !ok {
+		return r.Record
 	}
-	canonical := providers.CanonicalJSON(value)
-	if len(repeated) > 0 {
-		canonical = text
+	session := r.Must("session_no", "SessionNo")
+	phone := r.Must("phone", "Phone")
+	r.Record.Identity = session
+	if session != "" && phone != "" {
+		r.Record.Key = providers.JoinKey(session, phone)
 	}
-	r.Digest = digest(canonical)
-
-	f := providers.NewFields(object)
-	attrs := make(map[string]any, len(object))
-	session, hasSession := put(attrs, "session_no")(f.Text("SessionNo"))
-	phone, hasPhone := put(attrs, "phone")(f.Text("Phone"))
-	code, _ := put(attrs, "receipt_code")(f.Text("ReceiptCode"))
-	result, _ := put(attrs, "receipt_result")(f.Text("ReceiptResult"))
-	put(attrs, "receipt_desc")(f.Text("ReceiptDesc"))
-	put(attrs, "user_id")(f.Text("UserId"))
-	parts, hasParts := f.Int("CostCount")
-	if hasParts {
-		attrs["cost_count"] = parts
+	r.Record.Code, _ = r.Note("receipt_code", "ReceiptCode")
+	r.Note("receipt_desc", "ReceiptDesc")
+	r.Note("user_id", "UserId")
+	if parts, ok := r.Int("CostCount"); ok && parts >= 0 {
+		r.Record.Parts = parts
+		r.Set("cost_count", parts)
+	} else if ok {
+		r.Keep("CostCount", parts)
 	}
-	seconds, hasTime := f.Int("ReceiptTime")
-	f.Done()
-	if unknown := f.Unknown(); unknown != nil {
-		attrs["extra"] = unknown
+	if r.Record.EventTime = r.Instant("ReceiptTime", nil); !r.Record.EventTime.IsZero() {
+		r.Set("receipt_time", r.Record.EventTime.Format(time.RFC3339Nano))
 	}
-
-	outcome, known := outcomes[strings.ToLower(strings.TrimSpace(result))]
-	r.Identity = session
-	r.Code = code
-	if hasSession && hasPhone {
-		r.Key = session + "/" + phone
-	}
-	if hasTime && seconds > 0 && seconds < endOfTime {
-		r.EventTime = time.Unix(seconds, 0).UTC()
-		attrs["receipt_time"] = r.EventTime.Format(time.RFC3339)
-	} else if hasTime {
-		attrs["receipt_time"] = fmt.Sprint(seconds)
-	}
-	r.Attributes = providers.CanonicalJSON(attrs)
+	result, told := r.Note("receipt_result", "ReceiptResult")
+	outcome, known := outcomes[spaceless.Replace(strings.ToLower(result))]
 	switch {
-	case session == "":
-		r.Quarantined = "the report has no SessionNo"
-	case phone == "":
-		r.Quarantined = "the report has no Phone"
-	case len(f.Misfits()) > 0:
-		r.Quarantined = strings.Join(f.Misfits(), ", ") + " of the report has an unexpected form"
-	case len(repeated) > 0:
-		r.Quarantined = "the report holds " + strings.Join(repeated, ", ") + " twice with different values"
-	case !known:
-		r.Quarantined = "the report's ReceiptResult is none that the vendor's page lists"
-	case !hasParts || parts < 0:
-		r.Quarantined = "the report has no CostCount that counts"
-	case hasTime && seconds != 0 && r.EventTime.IsZero():
-		r.Quarantined = "the report's ReceiptTime is no time in seconds"
+	case known:
+		r.Record.Outcome = outcome
+	case told && strings.TrimSpace(result) != "":
+		r.Quarantine("the report's ReceiptResult, " + providers.Quote(result) + ", is none that the vendor's pages list")
 	default:
-		r.Outcome = outcome
-		r.Parts = parts
+		r.Lacks("ReceiptResult")
 	}
-	return r
+	return r.Done()
 }
 
-// endOfTime is the first second that RFC 3339 cannot write.
-const endOfTime = 253402300800
-
-// put notes a text among the attributes when it is there, and hands it on.
-func put(attrs map[string]any, name string) func(string, bool) (string, bool) {
-	return func(text string, ok bool) (string, bool) {
-		if ok {
-			attrs[name] = text
-		}
-		return text, ok
-	}
-}
+var spaceless = strings.NewReplacer(" ", "", "\t", "", "_", "", "-", "")
 
 // outcomes are the values of ReceiptResult: Chinese or English, "Unknow" as the
-// vendor spells it, and as others would.
+// vendor spells it, and as others would. SubmitFail, that a message could not be
+// handed on at all, is on the page of a sibling brand.
 var outcomes = map[string]plan.Outcome{
 	"发送成功": plan.Succeeded, "success": plan.Succeeded,
 	"发送失败": plan.Failed, "fail": plan.Failed, "failed": plan.Failed,
+	"提交失败": plan.Failed, "submitfail": plan.Failed, "submitfailed": plan.Failed,
 	"状态未知": plan.Unknown, "unknow": plan.Unknown, "unknown": plan.Unknown,
-}
-
-func digest(content []byte) (d [16]byte) {
-	sum := sha256.Sum256(content)
-	copy(d[:], sum[:])
-	return d
 }
 
 func trimMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
