@@ -8,12 +8,12 @@ run: ## the README's main command
 
 oracle: SHELL := bash -o pipefail
 oracle: ## nothing is lost: the simulation, kill -9, failing calls, power cuts; with what was injected and checked
-	go test -timeout 15m -v ./oracle ./crash | grep -v -e '^=== ' -e '^ *--- PASS: .*/'
+	go test -timeout 15m -v ./tests/simulation ./tests/crash | grep -v -e '^=== ' -e '^ *--- PASS: .*/'
 
 SEEDS ?= 5000
 FIRST ?= 1001
 soak: ## the simulation with thousands of other seeds: make soak SEEDS=20000 FIRST=50001
-	go test -timeout 0 -run 'TestSimulation$$' ./oracle -seeds=$(SEEDS) -first=$(FIRST)
+	go test -timeout 0 -run 'TestSimulation$$' ./tests/simulation -seeds=$(SEEDS) -first=$(FIRST)
 
 lint:
 	gofmt -l .

@@ -7,8 +7,12 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waybill-dev/waybill/providers"
+	"github.com/waybill-dev/waybill/tests/harness"
 )
 
 const module = "github.com/waybill-dev/waybill"
@@ -41,8 +45,12 @@ var layers = []struct {
 	{"tfjson", []string{"value", "plan"}},
 	{"cli/view", []string{"value", "plan", "tfjson", "state"}},
 	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent", "agent/source", "tfjson", "cli/view"}},
-	{"oracle", []string{"value", "plan", "providers/sandbox", "state"}}, // of the fault tests
-	{"crash", nil}, // tests of the whole program
+	{"tests/oracle", []string{"value", "plan", "providers/sandbox", "state"}},
+	{"tests/harness", []string{"agent/source", "plan", "hclspec", "providers", "providers/sandbox", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
+	{"tests/acceptance", nil},
+	{"tests/crash", nil},
+	{"tests/simulation", nil},
+	{"docs", nil},
 	{"", []string{"cli", "providers", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
 }
 
@@ -113,8 +121,8 @@ func TestOnlyViewsPrint(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		// bench is a program of its own; failpoint speaks in programs made to die only.
-		case d.IsDir() && (path == filepath.Join("cli", "view") || path == "bench" || path == "failpoint" || path != "." && strings.HasPrefix(d.Name(), ".")):
+		// bench and tests are no part of the program; failpoint speaks in programs made to die only.
+		case d.IsDir() && (path == filepath.Join("cli", "view") || path == "bench" || path == "failpoint" || path == "tests" || path != "." && strings.HasPrefix(d.Name(), ".")):
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil
@@ -151,4 +159,17 @@ func contains(list []string, s string) bool {
 		}
 	}
 	return false
+}
+
+// Tests know the vendors that the program knows.
+func TestHarnessKnowsEveryVendor(t *testing.T) {
+	names := func(list []*providers.Definition) (all []string) {
+		for _, d := range list {
+			all = append(all, d.Schema.Provider)
+		}
+		return all
+	}
+	if got, want := names(harness.Catalog()), names(catalog()); !slices.Equal(got, want) {
+		t.Errorf("harness.Catalog has %v, the program %v", got, want)
+	}
 }

@@ -18,21 +18,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/waybill-dev/waybill/cli"
-	"github.com/waybill-dev/waybill/providers"
-	"github.com/waybill-dev/waybill/providers/globfax"
-	"github.com/waybill-dev/waybill/providers/itniotech"
-	"github.com/waybill-dev/waybill/providers/nxcloud"
 	"github.com/waybill-dev/waybill/providers/sandbox"
-	"github.com/waybill-dev/waybill/providers/ucloud"
+	"github.com/waybill-dev/waybill/tests/harness"
 )
-
-func catalog() []*providers.Definition {
-	return []*providers.Definition{globfax.Definition(), itniotech.Definition(), nxcloud.Definition(), ucloud.Definition()}
-}
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"waybill": func() { os.Exit(cli.Main(os.Args[1:], catalog())) },
+		"waybill": func() { os.Exit(cli.Main(os.Args[1:], harness.Catalog())) },
 	})
 }
 

@@ -1,19 +1,18 @@
 package cli_test
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/waybill-dev/waybill/providers/sandbox"
+	"github.com/waybill-dev/waybill/tests/harness"
 )
 
 // TestNoSecretLeaves runs every command, good and bad, and then looks for each
@@ -33,8 +32,8 @@ func TestNoSecretLeaves(t *testing.T) {
 	if err := server.AddSend(sandbox.Send{SessionNo: "d0aa6c6e", Project: "org-34", Count: 2, SettleAfter: -1}); err != nil {
 		t.Fatal(err)
 	}
-	env = append(env, "WAYBILL_LOG=debug")
-	b := newBinary(t, map[string]string{"main.wb.hcl": allVendors + `
+	env["WAYBILL_LOG"], env["WAYBILL_VAR_token"] = "debug", "canary-hhhh-variable"
+	b := newSite(t, allVendors+`
 variable "token" {
   type      = string
   sensitive = true
@@ -44,7 +43,7 @@ output "token" {
   value     = "${var.token}/${env("UCLOUD_PRIVATE_KEY")}"
   sensitive = true
 }
-`}, append(env, "WAYBILL_VAR_token=canary-hhhh-variable")...)
+`, env)
 
 	// A fault of every kind at every vendor, then a good pass.
 	for _, kind := range []string{"html", "truncate", "server_error", "reset_before", "rate_limit"} {
@@ -53,39 +52,43 @@ output "token" {
 				t.Logf("%s at %s: %v", kind, vendor, err)
 			}
 		}
-		b.run("apply", "-auto-approve")
+		b.Run("apply", "-auto-approve")
 		server.ClearFaults()
 	}
-	b.must(0, "apply", "-auto-approve", "-json")
+	b.Must(0, "apply", "-auto-approve", "-json")
 	for _, args := range [][]string{
 		{"validate"}, {"validate", "-json"}, {"plan"}, {"plan", "-json"}, {"show"}, {"show", "-json"}, {"state", "list"}, {"state", "pull"},
 		{"state", "show", "itniotech_otp_order.login"}, {"history"}, {"history", "-json"}, {"records"}, {"records", "-json"}, {"output"},
 		{"output", "-json"}, {"state", "backup", "copy.db"},
 	} {
-		b.must(0, args...)
+		b.Must(0, args...)
 	}
-	b.must(1, "output", "token")
+	b.Must(1, "output", "token")
 	for id := 1; id <= 20; id++ {
-		b.run("raw", "show", fmt.Sprint(id))
+		b.Run("raw", "show", fmt.Sprint(id))
 	}
 
 	// Wrong credentials at each vendor.
-	b.env = append(b.env, "GLOBFAX_API_KEY=canary-jjjj-wrong", "ITNIOTECH_API_SECRET=canary-jjjj-wrong", "UCLOUD_PRIVATE_KEY=canary-jjjj-wrong")
-	b.must(1, "apply", "-auto-approve")
-	b.env = b.env[:len(b.env)-3]
+	right := maps.Clone(b.Env)
+	for _, name := range []string{"GLOBFAX_API_KEY", "ITNIOTECH_API_SECRET", "UCLOUD_PRIVATE_KEY"} {
+		b.Env[name] = "canary-jjjj-wrong"
+	}
+	b.Must(1, "apply", "-auto-approve")
+	b.Env = right
 
-	runAgentOnce(t, b, credentials.NXCloudToken)
-	mistakes(b)
+	runAgentOnce(t, b)
+	mistakes(t, b)
 
-	if n := bytes.Count(b.all.Bytes(), []byte("\n")); n < 500 {
+	printed := b.Printed()
+	if n := strings.Count(printed, "\n"); n < 500 {
 		t.Fatalf("only %d lines were printed: the test looks at too little", n)
 	}
 	for _, secret := range secrets {
-		if at := bytes.Index(b.all.Bytes(), []byte(secret)); at >= 0 {
-			t.Errorf("%s was printed:\n%s", secret, b.all.Bytes()[max(0, at-400):min(at+100, b.all.Len())])
+		if at := strings.Index(printed, secret); at >= 0 {
+			t.Errorf("%s was printed:\n%s", secret, printed[max(0, at-400):min(at+100, len(printed))])
 		}
 	}
-	written(t, b.dir, func(name string, content []byte) {
+	written(t, b.Dir, func(name string, content []byte) {
 		for _, secret := range secrets {
 			if bytes.Contains(content, []byte(secret)) {
 				t.Errorf("%s is in the file %s", secret, name)
@@ -117,46 +120,23 @@ func written(t *testing.T, dir string, look func(string, []byte)) {
 
 // runAgentOnce starts the agent, pushes it a result with the right token and
 // one with a wrong token, and ends it.
-func runAgentOnce(t *testing.T, b *binary, token string) {
+func runAgentOnce(t *testing.T, b *harness.Site) {
 	t.Helper()
-	c := b.command("agent")
-	pipe, err := c.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(pipe)
-	for lines.Scan() {
-		fmt.Fprintln(&b.all, lines.Text())
-		_, receiver, ok := strings.Cut(lines.Text(), "receiver=")
-		if !ok || !strings.Contains(lines.Text(), "the agent runs") {
-			continue
+	agent := b.Agent()
+	for _, url := range []string{agent.Callbacks(), agent.Receiver + "/callbacks/nxcloud/canary-jjjj-wrong"} {
+		status, answer := harness.Call(http.MethodPost, url, `{"requestId": "r1", "batchNo": "901946960376", "code": 0}`)
+		if status == 0 {
+			t.Error(answer)
 		}
-		for _, try := range []string{token, "canary-jjjj-wrong"} {
-			body := strings.NewReader(`{"requestId": "r1", "batchNo": "901946960376", "code": 0}`)
-			answer, err := http.Post("http://"+receiver+"/callbacks/nxcloud/"+try, "application/json", body)
-			if err != nil {
-				t.Error(err)
-				continue
-			}
-			text, _ := io.ReadAll(answer.Body)
-			_ = answer.Body.Close()
-			b.all.Write(text)
-		}
-		if err := c.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
+		b.Note(answer)
 	}
-	if err := c.Wait(); err != nil {
-		t.Errorf("agent: %v", err)
-	}
+	agent.Stop()
 }
 
 // mistakes tries configurations in which a secret stands where a diagnostic
 // points at.
-func mistakes(b *binary) {
+func mistakes(t *testing.T, b *harness.Site) {
+	t.Helper()
 	for _, text := range []string{
 		"provider \"globfax\" {\n  api_kye = \"canary-iiii-literal\"\n}\n",
 		"provider \"globfax\" {\n  api_key = [\"canary-iiii-literal\"]\n}\n",
@@ -175,25 +155,25 @@ func mistakes(b *binary) {
 		"variable \"v\" {\n  sensitive = true\n  type = number\n  default = \"canary-iiii-literal\"\n}\n",
 		"check \"c\" {\n  assert {\n    condition = env(\"GLOBFAX_API_KEY\") == \"\"\n    error_message = \"it is ${env(\"GLOBFAX_API_KEY\")}\"\n  }\n}\n",
 	} {
-		b.write("main.wb.hcl", text)
+		b.Write("main.wb.hcl", text)
 		for _, args := range [][]string{{"validate"}, {"validate", "-json"}, {"plan"}, {"plan", "-json"}, {"apply", "-auto-approve"}} {
-			b.run(args...)
+			b.Run(args...)
 		}
 	}
-	b.write("main.wb.hcl", "variable \"v\" {\n  sensitive = true\n  type = number\n}\n")
-	b.run("validate", "-var", "v=canary-iiii-literal")
-	b.write("waybill.wbvars.hcl", "v = \"canary-iiii-literal\"\n")
-	b.run("validate")
-	b.run("validate", "-json")
-	b.write("waybill.wbvars.hcl", "v = canary-iiii-literal \"canary-iiii-literal\"\n")
-	b.run("validate")
-	if err := os.Remove(filepath.Join(b.dir, "waybill.wbvars.hcl")); err != nil {
-		b.t.Fatal(err)
+	b.Write("main.wb.hcl", "variable \"v\" {\n  sensitive = true\n  type = number\n}\n")
+	b.Run("validate", "-var", "v=canary-iiii-literal")
+	b.Write("waybill.wbvars.hcl", "v = \"canary-iiii-literal\"\n")
+	b.Run("validate")
+	b.Run("validate", "-json")
+	b.Write("waybill.wbvars.hcl", "v = canary-iiii-literal \"canary-iiii-literal\"\n")
+	b.Run("validate")
+	if err := os.Remove(filepath.Join(b.Dir, "waybill.wbvars.hcl")); err != nil {
+		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(b.dir, "main.wb.hcl")); err != nil {
-		b.t.Fatal(err)
+	if err := os.Remove(filepath.Join(b.Dir, "main.wb.hcl")); err != nil {
+		t.Fatal(err)
 	}
-	b.write("main.wb.json", "{\"provider\": {\"globfax\": {\"api_key\": [\"canary-kkkk-json\"], \"api_secret\": {\"a\": \"canary-kkkk-json\"}, \"oops\": \"canary-kkkk-json\"}}}\n")
-	b.run("validate")
-	b.run("validate", "-json")
+	b.Write("main.wb.json", "{\"provider\": {\"globfax\": {\"api_key\": [\"canary-kkkk-json\"], \"api_secret\": {\"a\": \"canary-kkkk-json\"}, \"oops\": \"canary-kkkk-json\"}}}\n")
+	b.Run("validate")
+	b.Run("validate", "-json")
 }

@@ -16,18 +16,18 @@ import (
 // Terraform's own are read.
 func TestTerraformFormats(t *testing.T) {
 	_, env := vendors(t, sandbox.Options{AutoCreate: true, Speed: sandbox.Speed{Earliest: 1, Latest: 2}})
-	b := newBinary(t, map[string]string{"main.wb.hcl": allVendors}, env...)
+	b := newSite(t, allVendors, env)
 
 	var validation tfjson.ValidateOutput
-	decode(t, b.must(0, "validate", "-json"), &validation)
+	decode(t, b.Must(0, "validate", "-json").Stdout, &validation)
 	if err := validation.Validate(); err != nil || !validation.Valid {
 		t.Errorf("validate -json: %v, %+v", err, validation)
 	}
 
-	if types := messageTypes(t, b.must(0, "plan", "-json")); types["planned_change"] != 6 || types["change_summary"] != 1 || types["outputs"] != 1 || types["version"] != 1 {
+	if types := messageTypes(t, b.Must(0, "plan", "-json").Stdout); types["planned_change"] != 6 || types["change_summary"] != 1 || types["outputs"] != 1 || types["version"] != 1 {
 		t.Errorf("plan -json: messages %v", types)
 	}
-	types := messageTypes(t, b.must(0, "apply", "-auto-approve", "-json"))
+	types := messageTypes(t, b.Must(0, "apply", "-auto-approve", "-json").Stdout)
 	for typ, want := range map[string]int{"version": 1, "planned_change": 6, "apply_start": 6, "apply_complete": 6, "change_summary": 2, "outputs": 1, "diagnostic": 2} {
 		if types[typ] != want {
 			t.Errorf("apply -json: %d messages of type %s, want %d", types[typ], typ, want)
@@ -36,7 +36,7 @@ func TestTerraformFormats(t *testing.T) {
 
 	var state tfjson.State
 	state.UseJSONNumber(true)
-	decode(t, b.must(0, "show", "-json"), &state)
+	decode(t, b.Must(0, "show", "-json").Stdout, &state)
 	if err := state.Validate(); err != nil {
 		t.Errorf("show -json: %v", err)
 	}
@@ -65,13 +65,13 @@ func TestTerraformFormats(t *testing.T) {
 		Resource      tfjson.StateResource
 		Diagnostics   []tfjson.Diagnostic
 	}
-	decode(t, b.must(0, "state", "show", "-json", `globfax_recipient.fax["fail-two"]`), &one)
+	decode(t, b.Must(0, "state", "show", "-json", `globfax_recipient.fax["fail-two"]`).Stdout, &one)
 	if one.FormatVersion != "1.0" || one.Resource.Address != fax.Address || one.Resource.AttributeValues["outcome"] != "failed" || one.Diagnostics == nil {
 		t.Errorf("state show -json: %+v", one)
 	}
 
 	var version tfjson.VersionOutput
-	decode(t, b.must(0, "version", "-json"), &version)
+	decode(t, b.Must(0, "version", "-json").Stdout, &version)
 	if version.Version == "" || version.Platform == "" {
 		t.Errorf("version -json: %+v", version)
 	}
@@ -109,23 +109,23 @@ func TestNumbersStayExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBinary(t, map[string]string{"main.wb.hcl": allVendors + `
+	b := newSite(t, allVendors+`
 output "cost" {
   value = globfax_recipient.fax["one"].cost
 }
 output "tenth" {
   value = sum([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
 }
-`}, env...)
-	b.must(0, "apply", "-auto-approve")
-	if got := b.must(0, "output", "-raw", "cost"); got != exact {
+`, env)
+	b.Must(0, "apply", "-auto-approve")
+	if got := b.Must(0, "output", "-raw", "cost").Stdout; got != exact {
 		t.Errorf("output -raw cost: %s, want %s", got, exact)
 	}
-	if got := b.must(0, "output", "-raw", "tenth"); got != "1" {
+	if got := b.Must(0, "output", "-raw", "tenth").Stdout; got != "1" {
 		t.Errorf("output -raw tenth: %s, want 1", got)
 	}
 	for _, args := range [][]string{{"show", "-json"}, {"show"}, {"history"}, {"history", "-json"}, {"output", "-json"}} {
-		if !strings.Contains(b.must(0, args...), exact) {
+		if !strings.Contains(b.Must(0, args...).Stdout, exact) {
 			t.Errorf("waybill %q does not show %s", args, exact)
 		}
 	}

@@ -15,7 +15,7 @@ import "slices"
 // Point is a moment at which a process may die.
 type Point string
 
-// The points. Each has a case in the folder crash, or a test there fails.
+// The points. Each has a case in tests/crash, or a test there fails.
 const (
 	// The destructive read, in the order of its steps.
 	PullBegin     Point = "pull.begin"     // before the intent is written

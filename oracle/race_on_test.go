@@ -1,6 +1,0 @@
-//go:build race
-
-package oracle_test
-
-// usualSeeds are fewer under the race detector, which takes several times as long.
-const usualSeeds = 40

@@ -1,0 +1,6 @@
+//go:build !race
+
+package simulation
+
+// usualSeeds is how many seeds the simulation runs where nobody says.
+const usualSeeds = 200
