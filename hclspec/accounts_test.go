@@ -170,7 +170,7 @@ resource "globfax_recipient" "a" {
 		t.Errorf("%+v", s)
 	}
 	for current, fine := range map[string]bool{"0.1.0": true, "0.1.0-dev": true, "2.0.0": false, "0.0.9": false} {
-		if got := !c.CheckVersion(current).HasErrors(); got != fine {
+		if got := !c.checkVersion(current).HasErrors(); got != fine {
 			t.Errorf("version %s: %v", current, got)
 		}
 	}

@@ -28,6 +28,7 @@ type Evaluation struct {
 	scope      *scope // of the present wave: what was seen of the waves before
 	judging    map[string]judging
 	expansions map[string]*expansion
+	streamed   map[string]bool // locals that were evaluated row by row
 	identities *identities
 }
 
@@ -48,7 +49,7 @@ type Wave struct {
 // NewEvaluation begins a pass. With seen nil whatever would be observed is
 // unknown, as for validate.
 func (c *Root) NewEvaluation(seen Seen) *Evaluation {
-	e := &Evaluation{c: c, seen: seen, ctx: context.Background(), expansions: map[string]*expansion{}, identities: newIdentities()}
+	e := &Evaluation{c: c, seen: seen, ctx: context.Background(), expansions: map[string]*expansion{}, streamed: map[string]bool{}, identities: newIdentities()}
 	e.turn()
 	return e
 }
@@ -101,10 +102,7 @@ func (e *Evaluation) next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 	if e.coming >= len(e.c.waves) {
 		e.ended = true
 		e.mu.Unlock()
-		if e.seen == nil {
-			return nil, e.c.clean(e.checkLocals())
-		}
-		return nil, nil
+		return nil, e.c.clean(e.checkLocals())
 	}
 	blocks := e.c.waves[e.coming]
 	e.coming++
@@ -140,15 +138,29 @@ func (e *Evaluation) next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 	return wave, e.c.clean(diags)
 }
 
-// checkLocals evaluates the locals that nothing refers to, so that validate
-// tells their mistakes too.
+func (e *Evaluation) noteStreamed(local string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.streamed[local] = true
+}
+
+// checkLocals evaluates the locals that nothing asked for yet, for their
+// mistakes. A missing environment variable is none there: whoever needs the
+// local tells it, and only what reads a vendor needs credentials.
 func (e *Evaluation) checkLocals() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, name := range sortedKeys(e.c.module.locals) {
+		if e.streamed[name] {
+			continue // evaluated row by row
+		}
 		refs := newReferences()
 		refs.locals[name] = true
 		_, localDiags := e.scope.context(refs)
-		diags = append(diags, localDiags...)
+		for _, d := range localDiags {
+			if _, missing := missingVariable(d); !missing {
+				diags = append(diags, d)
+			}
+		}
 	}
 	return diags
 }

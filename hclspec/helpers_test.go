@@ -85,30 +85,27 @@ func printed(c *Config, diags hcl.Diagnostics) string {
 	return b.String()
 }
 
-// judgeAll loads a directory and evaluates everything, as validate and plan do
-// together, and returns all diagnostics.
-func judgeAll(opts Options, seen Seen) (*Config, hcl.Diagnostics) {
-	c, diags := Load(opts)
-	_, settingsDiags := c.Settings()
-	diags = append(diags, settingsDiags...)
-	if diags.HasErrors() {
-		return c, c.Mistakes(context.Background(), diags)
-	}
-	diags = append(diags, c.CheckVersion("0.1.0")...)
-	_, accountDiags := c.Accounts()
-	diags = append(diags, accountDiags...)
-	e := c.NewEvaluation(seen)
+// judgeAll loads a directory and evaluates everything, as plan does, and
+// returns all diagnostics; with a mistake all of them, as validate does.
+func judgeAll(opts Options, seen Seen) (*Root, hcl.Diagnostics) {
 	ctx := context.Background()
-	for {
-		wave, waveDiags := e.next(ctx)
-		diags = append(diags, waveDiags...)
-		if wave == nil {
-			break
+	opts.Version = "0.1.0"
+	c, diags := Load(opts)
+	if !diags.HasErrors() {
+		_, settingsDiags := c.Settings()
+		_, accountDiags := c.Accounts()
+		e := c.NewEvaluation(seen)
+		waveDiags, _ := e.All(ctx, nil)
+		_, outputDiags := e.Outputs(ctx)
+		_, checkDiags := e.Checks(ctx)
+		for _, more := range []hcl.Diagnostics{settingsDiags, accountDiags, waveDiags, outputDiags, checkDiags} {
+			diags = append(diags, more...)
 		}
 	}
-	_, outputDiags := e.Outputs(ctx)
-	_, checkDiags := e.Checks(ctx)
-	return c, append(append(diags, outputDiags...), checkDiags...)
+	if diags.HasErrors() {
+		diags = c.Mistakes(ctx, diags)
+	}
+	return c, diags
 }
 
 // waves walks a whole evaluation.

@@ -39,7 +39,7 @@ func (e *Evaluation) instances(ctx context.Context, builders []*builder, total i
 	var chunks []*chunk
 	for _, b := range builders {
 		n := len(b.expansion.keys)
-		if b.expansion.failed || b.expansion.deferred || b.skip {
+		if b.expansion.failed || b.expansion.deferred {
 			continue
 		}
 		for from := 0; from < n; from += chunkSize {
@@ -132,7 +132,11 @@ func (c *chunk) build(desired []plan.Desired) {
 	w := newWorker(b)
 	for i := c.from; i < c.to; i++ {
 		key := b.expansion.keys[i]
-		known, diags := w.instance(key, &desired[b.offset+i])
+		into := &desired[b.offset+i]
+		if b.skip { // for the mistakes of what is an instance's own
+			into = nil
+		}
+		known, diags := w.instance(key, into)
 		if diags.HasErrors() {
 			c.mistaken++
 			if len(c.problems) < maxProblems {
@@ -142,7 +146,7 @@ func (c *chunk) build(desired []plan.Desired) {
 			}
 			continue
 		}
-		if !known {
+		if !known && !b.skip {
 			c.deferred = append(c.deferred, b.r.address(key))
 		}
 	}

@@ -8,9 +8,6 @@ import (
 )
 
 func (b *builder) judgeUnexpanded() {
-	if b.ctx == nil || b.skip {
-		return
-	}
 	w := newWorker(b)
 	key := cty.UnknownVal(cty.String)
 	if b.r.count != nil {
@@ -26,9 +23,6 @@ func (b *builder) judgeExpects(e *Evaluation) {
 	}
 	parent, diags := e.scope.context(b.r.expectRefs)
 	b.diags = append(b.diags, diags...)
-	if diags.HasErrors() {
-		return
-	}
 	ctx := parent.NewChild()
 	key := cty.UnknownVal(cty.String)
 	if b.r.count != nil {
@@ -39,11 +33,16 @@ func (b *builder) judgeExpects(e *Evaluation) {
 	for _, x := range b.r.expects {
 		outcome := judgeRule(x.rule, ctx)
 		_, withinDiags := x.duration(ctx)
-		_, messageDiags := x.message.Value(ctx)
-		for _, d := range messageDiags {
-			// The expectation serves without its message, so this refuses nothing.
-			d.Severity = hcl.DiagWarning
-		}
-		b.diags = append(append(append(b.diags, outcome.diags...), withinDiags...), messageDiags...)
+		b.diags = append(append(append(b.diags, outcome.diags...), withinDiags...), warnings(x.message, ctx)...)
 	}
+}
+
+// warnings are the mistakes of a message. A rule serves without it, so they
+// refuse nothing.
+func warnings(message hcl.Expression, ctx *hcl.EvalContext) hcl.Diagnostics {
+	_, diags := message.Value(ctx)
+	for _, d := range diags {
+		d.Severity = hcl.DiagWarning
+	}
+	return diags
 }

@@ -78,6 +78,7 @@ func (e *Evaluation) prepare(ctx context.Context, r *resource) *builder {
 			if !b.skip && !b.waits && len(b.diags) == 0 {
 				if desired, ok := e.run(ctx, s, b); ok {
 					b.expansion.streamed = desired
+					e.noteStreamed(s.local)
 					b.judgeExpects(e)
 					return b
 				}
@@ -90,7 +91,6 @@ func (e *Evaluation) prepare(ctx context.Context, r *resource) *builder {
 	if ctxDiags.HasErrors() {
 		b.diags = append(b.diags, ctxDiags...)
 		b.expansion = &expansion{failed: true}
-		return b
 	}
 	b.ctx = block
 	e.parts(b)
@@ -217,9 +217,10 @@ func (b *builder) add(p *part) {
 func (b *builder) resolve(p *part) {
 	if p.attr == nil {
 		p.constant, p.value = true, p.fallback
-		if p.undefined {
+		if p.undefined && (p.arg.FromProvider || p.arg.Env != "") {
 			b.fail(mistake("Missing required argument", fmt.Sprintf("The argument %q is required, but no definition was found.", p.name), b.r.declared.Ptr()))
 		}
+		b.skip = b.skip || p.undefined // of the others the block's schema told it
 		b.waits = b.waits || !p.value.IsWhollyKnown()
 		return
 	}

@@ -28,6 +28,7 @@ import (
 // up, and the long way tells what there is to tell.
 type stream struct {
 	expr  *hclsyntax.ForExpr
+	local string           // the local that it is written in, "" for the block itself
 	ctx   *hcl.EvalContext // of the expression
 	rows  cty.Value        // what is iterated over, unless it is the text of a CSV
 	text  string
@@ -49,7 +50,7 @@ func (e *Evaluation) streamOf(r *resource) *stream {
 	if r.forEach == nil || r.expectsEachValue() {
 		return nil
 	}
-	expr, refs := r.forEach.Expr, (*references)(nil)
+	expr, refs, name := r.forEach.Expr, (*references)(nil), ""
 	if traversal, diags := hcl.AbsTraversalForExpr(expr); !diags.HasErrors() && len(traversal) == 2 && traversal.RootName() == "local" {
 		attr, ok := traversal[1].(hcl.TraverseAttr)
 		if !ok {
@@ -59,7 +60,7 @@ func (e *Evaluation) streamOf(r *resource) *stream {
 		if l == nil || l.cycle || l.once.known() {
 			return nil
 		}
-		expr, refs = l.attr.Expr, l.refs
+		expr, refs, name = l.attr.Expr, l.refs, l.name
 	}
 	for {
 		inner, ok := expr.(*hclsyntax.ParenthesesExpr)
@@ -79,7 +80,7 @@ func (e *Evaluation) streamOf(r *resource) *stream {
 	if len(diags) > 0 {
 		return nil
 	}
-	s := &stream{expr: loop, ctx: ctx}
+	s := &stream{expr: loop, ctx: ctx, local: name}
 	s.key, s.value = s.stepOf(loop.KeyExpr), s.stepOf(loop.ValExpr)
 	if !s.open() {
 		return nil

@@ -10,8 +10,10 @@ type Module struct {
 	resources map[string]*resource // by block address
 	outputs   map[string]*output
 	checks    map[string]*check
-	moves     []move
-	removals  []removal
+	// misnamed are the resource blocks of types that there are not.
+	misnamed map[string]bool
+	moves    []move
+	removals []removal
 }
 
 func newModule(l *language) *Module {
@@ -22,5 +24,6 @@ func newModule(l *language) *Module {
 		resources: map[string]*resource{},
 		outputs:   map[string]*output{},
 		checks:    map[string]*check{},
+		misnamed:  map[string]bool{},
 	}
 }

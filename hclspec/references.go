@@ -15,10 +15,13 @@ type references struct {
 	resources         map[string]bool // block addresses
 	self              bool
 	each, count       bool
+	// roots are names that stand for nothing here. What refers to them was told;
+	// they are unknown, so that nothing more is told for it.
+	roots map[string]bool
 }
 
 func newReferences() *references {
-	return &references{variables: map[string]bool{}, locals: map[string]bool{}, resources: map[string]bool{}}
+	return &references{variables: map[string]bool{}, locals: map[string]bool{}, resources: map[string]bool{}, roots: map[string]bool{}}
 }
 
 // where says what may be referred to at some place.
@@ -124,25 +127,27 @@ func (m *Module) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 	switch root {
 	case "var":
 		if next == "" {
+			refs.roots[root] = true
 			return mistake("Invalid reference", `The "var" object cannot be accessed directly. Instead, access one of its attributes, such as var.name.`, at.Ptr())
 		}
+		refs.variables[next] = true
 		if m.variables[next] == nil {
 			hint := didYouMean(next, sortedKeys(m.variables))
 			if hint == "" {
 				hint = fmt.Sprintf(" This variable can be declared with a variable %q {} block.", next)
 			}
-			return mistake("Reference to undeclared input variable", fmt.Sprintf("An input variable with the name %q has not been declared.%s", next, hint), at.Ptr())
+			return undeclared("Reference to undeclared input variable", fmt.Sprintf("An input variable with the name %q has not been declared.%s", next, hint), at.Ptr())
 		}
-		refs.variables[next] = true
 		return nil
 	case "local":
 		if next == "" {
+			refs.roots[root] = true
 			return mistake("Invalid reference", `The "local" object cannot be accessed directly. Instead, access one of its attributes, such as local.name.`, at.Ptr())
 		}
-		if m.locals[next] == nil {
-			return mistake("Reference to undeclared local value", fmt.Sprintf("A local value with the name %q has not been declared.%s", next, didYouMean(next, sortedKeys(m.locals))), at.Ptr())
-		}
 		refs.locals[next] = true
+		if m.locals[next] == nil {
+			return undeclared("Reference to undeclared local value", fmt.Sprintf("A local value with the name %q has not been declared.%s", next, didYouMean(next, sortedKeys(m.locals))), at.Ptr())
+		}
 		return nil
 	case "path":
 		if !slices.Contains([]string{"module", "root", "cwd"}, next) {
@@ -151,6 +156,7 @@ func (m *Module) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 		return nil
 	case "each":
 		if !w.each {
+			refs.roots[root] = true
 			return mistake(`Reference to "each" in context without for_each`, `The "each" object can be used only in "resource" blocks, and only when the "for_each" argument is set.`, at.Ptr())
 		}
 		if next != "key" && next != "value" {
@@ -160,6 +166,7 @@ func (m *Module) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 		return nil
 	case "count":
 		if !w.count {
+			refs.roots[root] = true
 			return mistake(`Reference to "count" in non-counted context`, `The "count" object can only be used in "resource" blocks, and only when the "count" argument is set.`, at.Ptr())
 		}
 		if next != "index" {
@@ -169,6 +176,7 @@ func (m *Module) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 		return nil
 	case "self":
 		if !w.self {
+			refs.roots[root] = true
 			return mistake(`Invalid "self" reference`, `The "self" object is available only inside "expect" blocks.`, at.Ptr())
 		}
 		refs.self = true
@@ -177,10 +185,29 @@ func (m *Module) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 	return m.referToResource(traversal, next, refs, w)
 }
 
+// notDeclared marks a mistake that is none if the name is declared in a part that
+// could not be read.
+type notDeclared struct{}
+
+func undeclared(summary, detail string, at *hcl.Range) *hcl.Diagnostic {
+	d := mistake(summary, detail, at)
+	d.Extra = notDeclared{}
+	return d
+}
+
 // referToResource judges type.name, what may follow, and names that are none.
 func (m *Module) referToResource(traversal hcl.Traversal, name string, refs *references, w where) *hcl.Diagnostic {
 	at, root := traversal.SourceRange(), traversal.RootName()
 	t := m.types[root]
+	block := root + "." + name
+	if name == "" {
+		refs.roots[root] = true
+	} else {
+		refs.resources[block] = true
+	}
+	if m.misnamed[block] {
+		return nil
+	}
 	switch {
 	case t == nil && m.schemas[root] != nil:
 		return mistake("Invalid reference", "A provider cannot be referred to here.", at.Ptr())
@@ -188,21 +215,20 @@ func (m *Module) referToResource(traversal hcl.Traversal, name string, refs *ref
 		return mistake("Invalid reference", fmt.Sprintf("There is nothing named %q: an expression refers to var.name, local.name, each.value, self.attribute or type.name of a resource; a text stands in quotes.%s",
 			root, didYouMean(root, m.rootNames())), at.Ptr())
 	case t == nil:
-		return mistake("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared: there is no such resource type.%s", root, name, didYouMean(root, m.rootNames())), at.Ptr())
+		return undeclared("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared: there is no such resource type.%s", root, name, didYouMean(root, m.rootNames())), at.Ptr())
 	case w.noResources:
 		return mistake("Invalid reference", fmt.Sprintf("A %s cannot refer to a resource: it is needed before any resource is read.", w.what), at.Ptr())
 	case name == "":
 		return mistake("Invalid reference", "A reference to a resource type must be followed by at least one attribute access, specifying the resource name.", at.Ptr())
 	}
-	block := root + "." + name
 	r := m.resources[block]
 	if r == nil {
-		return mistake("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared.%s", root, name, didYouMean(block, sortedKeys(m.resources))), at.Ptr())
+		return undeclared("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared.%s", root, name, didYouMean(block, sortedKeys(m.resources))), at.Ptr())
 	}
 	if w.resource == r && !w.self {
+		delete(refs.resources, block)
 		return mistake("Self-referential block", fmt.Sprintf("Configuration for %s may not refer to itself. Inside expect blocks, self stands for the item.", block), at.Ptr())
 	}
-	refs.resources[block] = true
 	rest := traversal[2:]
 	if len(rest) > 0 && (r.forEach != nil || r.count != nil) {
 		switch step := rest[0].(type) {

@@ -82,6 +82,7 @@ func (m *Module) decodeResource(block *hcl.Block) hcl.Diagnostics {
 	diags := checkName("resource", name, block.LabelRanges[1])
 	t := m.types[typeName]
 	if t == nil {
+		m.misnamed[typeName+"."+name] = true
 		return append(diags, m.unknownType(typeName, block.LabelRanges[0]))
 	}
 	r := &resource{
@@ -224,7 +225,7 @@ func (c *Root) checkAccount(r *resource) hcl.Diagnostics {
 	}
 	_, alias, _ := strings.Cut(r.account, ".")
 	detail := fmt.Sprintf("The resource %s uses the provider %s, but no provider %q block has alias = %q.", r.block(), r.account, r.typ.schema.Provider, alias)
-	return hcl.Diagnostics{mistake("Provider configuration not present", detail+didYouMean(r.account, sortedKeys(c.providers)), r.declared.Ptr())}
+	return hcl.Diagnostics{undeclared("Provider configuration not present", detail+didYouMean(r.account, sortedKeys(c.providers)), r.declared.Ptr())}
 }
 
 func (r *resource) argumentExpressions() []hcl.Expression {

@@ -16,11 +16,9 @@ func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostic
 	for _, name := range sortedKeys(e.c.module.outputs) {
 		o := e.c.module.outputs[name]
 		out := plan.Output{Name: name, Description: o.description, Sensitive: o.sensitive}
-		evalCtx, ctxDiags := s.context(o.refs)
-		value, valueDiags := cty.DynamicVal, ctxDiags
-		if !ctxDiags.HasErrors() {
-			value, valueDiags = o.value.Expr.Value(evalCtx)
-		}
+		evalCtx, valueDiags := s.context(o.refs)
+		value, own := o.value.Expr.Value(evalCtx)
+		valueDiags = append(valueDiags, own...)
 		diags = append(diags, valueDiags...)
 		switch {
 		case valueDiags.HasErrors():
@@ -58,14 +56,12 @@ func (e *Evaluation) Checks(ctx context.Context) ([]plan.Check, hcl.Diagnostics)
 		result := plan.Check{Name: name, State: plan.CheckPass}
 		evalCtx, ctxDiags := s.context(k.refs)
 		diags = append(diags, ctxDiags...)
-		if ctxDiags.HasErrors() {
-			result.State = plan.CheckError
-			checks = append(checks, result)
-			continue
-		}
 		for _, r := range k.asserts {
 			outcome := judgeRule(r, evalCtx)
 			diags = append(diags, outcome.diags...)
+			if e.seen == nil {
+				diags = append(diags, warnings(r.message, evalCtx)...)
+			}
 			switch {
 			case outcome.erred:
 				result.State = plan.CheckError
@@ -84,6 +80,9 @@ func (e *Evaluation) Checks(ctx context.Context) ([]plan.Check, hcl.Diagnostics)
 					Subject: r.condition.Range().Ptr(), Expression: r.condition, EvalContext: evalCtx,
 				})
 			}
+		}
+		if ctxDiags.HasErrors() {
+			result.State = plan.CheckError
 		}
 		result.Failures = e.c.clean(result.Failures)
 		checks = append(checks, result)

@@ -39,6 +39,8 @@ type Options struct {
 	VarFiles []string
 	// Vars are the "name=value" of -var, in order; they beat files.
 	Vars []string
+	// Version is the program's, which required_version is judged by; "" judges none.
+	Version string
 	// Environ looks an environment variable up, as os.LookupEnv does. Nil means
 	// an empty environment.
 	Environ func(string) (string, bool)
@@ -57,13 +59,11 @@ type Options struct {
 // has, and its root module. It is safe for concurrent use.
 type Root struct {
 	language
-	opts Options
-	dir  string // absolute
-	// unparsed says that a file could not be parsed, so that what refers to it
-	// cannot be judged.
-	unparsed bool
-	parser   *hclparse.Parser
-	read     *secretLog
+	opts   Options
+	dir    string // absolute
+	broken broken
+	parser *hclparse.Parser
+	read   *secretLog
 
 	waybill   *waybillBlock
 	agents    *agentBlock
@@ -94,9 +94,12 @@ func Load(opts Options) (*Root, hcl.Diagnostics) {
 	}
 	files, fileDiags := c.parseDir()
 	diags = append(diags, fileDiags...)
-	c.unparsed = fileDiags.HasErrors()
-	diags = append(diags, c.load(files)...)
-	return c, c.clean(diags)
+	c.broken = brokenBy(fileDiags, c.parser.Files())
+	found := c.load(files)
+	if c.opts.Version != "" {
+		diags = append(c.checkVersion(c.opts.Version), diags...)
+	}
+	return c, c.clean(append(diags, c.broken.without(found)...))
 }
 
 // load takes the parsed files in and judges them.
@@ -111,10 +114,7 @@ func (c *Root) load(files []*hcl.File) hcl.Diagnostics {
 	c.waves = waves
 	diags = append(append(diags, orderDiags...), c.checkStaticLocals()...)
 	diags = append(diags, c.module.checkMoves()...)
-	if !diags.HasErrors() {
-		diags = append(diags, c.checkVariables()...)
-	}
-	return diags
+	return append(diags, c.checkVariables()...)
 }
 
 func newConfig(opts Options) (*Root, hcl.Diagnostics) {

@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -32,40 +33,38 @@ func newScope(m *Module, resource func(string) (cty.Value, hcl.Diagnostics)) *sc
 // staticScope knows variables, and locals that refer to no resource.
 func (c *Root) staticScope() *scope { return newScope(c.module, nil) }
 
-// evaluate is the value of an expression that needs no instance.
+// evaluate is the value of an expression that needs no instance. What it refers
+// to and cannot be evaluated is unknown, so that its own mistakes are told too.
 func (s *scope) evaluate(expr hcl.Expression) (cty.Value, hcl.Diagnostics) {
 	ctx, diags := s.context(referencesOf(expr))
-	if diags.HasErrors() {
-		return cty.DynamicVal, diags
-	}
 	value, valueDiags := expr.Value(ctx)
 	return value, append(diags, valueDiags...)
 }
 
-// referencesOf collects what exists of what expressions refer to. Mistaken
-// references were told at load, and tell themselves again when evaluated.
+// referencesOf collects what expressions refer to, for whom checkReferences did
+// not.
 func referencesOf(exprs ...hcl.Expression) *references {
 	refs := newReferences()
 	for _, expr := range exprs {
 		for _, traversal := range expr.Variables() {
+			root := traversal.RootName()
 			if len(traversal) < 2 {
+				refs.roots[root] = true
 				continue
 			}
 			attr, ok := traversal[1].(hcl.TraverseAttr)
 			if !ok {
+				refs.roots[root] = true
 				continue
 			}
-			switch root := traversal.RootName(); root {
+			switch root {
 			case "var":
 				refs.variables[attr.Name] = true
 			case "local":
 				refs.locals[attr.Name] = true
-			case "each":
-				refs.each = true
-			case "count":
-				refs.count = true
-			case "self":
-				refs.self = true
+			case "path":
+			case "each", "count", "self": // of an instance, where there is one
+				refs.roots[root] = true
 			default:
 				refs.resources[root+"."+attr.Name] = true
 			}
@@ -88,6 +87,7 @@ func (s *scope) contextLocked(refs *references) (*hcl.EvalContext, hcl.Diagnosti
 	if len(refs.variables) > 0 {
 		values := map[string]cty.Value{}
 		for name := range refs.variables {
+			values[name] = cty.DynamicVal
 			if v := s.m.variables[name]; v != nil && v.value != cty.NilVal {
 				values[name] = v.value
 			}
@@ -99,6 +99,7 @@ func (s *scope) contextLocked(refs *references) (*hcl.EvalContext, hcl.Diagnosti
 		for _, name := range sortedKeys(refs.locals) {
 			l := s.m.locals[name]
 			if l == nil {
+				values[name] = cty.DynamicVal
 				continue
 			}
 			v, localDiags := s.local(l)
@@ -109,19 +110,23 @@ func (s *scope) contextLocked(refs *references) (*hcl.EvalContext, hcl.Diagnosti
 	}
 	byType := map[string]map[string]cty.Value{}
 	for _, block := range sortedKeys(refs.resources) {
-		r := s.m.resources[block]
-		if r == nil {
-			continue
+		typ, name, _ := strings.Cut(block, ".")
+		v := cty.DynamicVal
+		if s.m.resources[block] != nil {
+			var resourceDiags hcl.Diagnostics
+			v, resourceDiags = s.resourceValue(block)
+			diags = append(diags, resourceDiags...)
 		}
-		v, resourceDiags := s.resourceValue(block)
-		diags = append(diags, resourceDiags...)
-		if byType[r.typ.Name] == nil {
-			byType[r.typ.Name] = map[string]cty.Value{}
+		if byType[typ] == nil {
+			byType[typ] = map[string]cty.Value{}
 		}
-		byType[r.typ.Name][r.name] = v
+		byType[typ][name] = v
 	}
 	for typ, values := range byType {
 		ctx.Variables[typ] = cty.ObjectVal(values)
+	}
+	for root := range refs.roots {
+		ctx.Variables[root] = cty.DynamicVal
 	}
 	return ctx, diags
 }
@@ -131,9 +136,6 @@ func (s *scope) contextLocked(refs *references) (*hcl.EvalContext, hcl.Diagnosti
 func (s *scope) local(l *local) (cty.Value, hcl.Diagnostics) {
 	work := func() (cty.Value, hcl.Diagnostics) {
 		ctx, diags := s.contextLocked(l.refs)
-		if diags.HasErrors() {
-			return cty.DynamicVal, diags
-		}
 		value, valueDiags := l.attr.Expr.Value(ctx)
 		if valueDiags.HasErrors() {
 			value = cty.DynamicVal

@@ -258,8 +258,8 @@ func (c *Root) setting(attr *hcl.Attribute, want cty.Type) (v cty.Value, ok bool
 	return v, v.IsKnown() && !v.IsNull(), diags
 }
 
-// CheckVersion judges required_version against the program's version.
-func (c *Root) CheckVersion(current string) hcl.Diagnostics {
+// checkVersion judges required_version against the program's version.
+func (c *Root) checkVersion(current string) hcl.Diagnostics {
 	if c.waybill == nil || c.waybill.requiredVersion == nil {
 		return nil
 	}

@@ -129,7 +129,7 @@ func (c *Root) gatherValues() hcl.Diagnostics {
 			continue
 		}
 		if c.module.variables[name] == nil {
-			diags = append(diags, mistake("Value for undeclared variable",
+			diags = append(diags, undeclared("Value for undeclared variable",
 				fmt.Sprintf("A variable named %q was assigned on the command line, but the configuration does not declare a variable of that name.%s", name, didYouMean(name, sortedKeys(c.module.variables))), nil))
 			continue
 		}
@@ -187,7 +187,7 @@ func (c *Root) readValues(f valueFile, values map[string]given) hcl.Diagnostics 
 	for _, attr := range attributesInOrder(attrs) {
 		v := c.module.variables[attr.Name]
 		if v == nil {
-			d := mistake("Value for undeclared variable",
+			d := undeclared("Value for undeclared variable",
 				fmt.Sprintf("The configuration does not declare a variable named %q, but a value was found in the file %s.%s", attr.Name, f.shown, didYouMean(attr.Name, sortedKeys(c.module.variables))), attr.NameRange.Ptr())
 			d.Severity = hcl.DiagWarning
 			diags = append(diags, d)
