@@ -27,7 +27,10 @@ func (r *Runner) Plan(ctx context.Context, config *hclspec.Root, reader state.Re
 		return nil, diags, err
 	}
 	more, err := p.ev.all(ctx, func(wave *hclspec.Wave) error { return p.look(ctx, wave) })
-	if diags = diags.Extend(more); err != nil || diags.HasErrors() {
+	if diags = diags.Extend(more); err == nil && diags.HasErrors() {
+		return nil, config.Mistakes(ctx, diags), nil
+	}
+	if err != nil {
 		return nil, diags, err
 	}
 	more, err = p.conclude(ctx)
@@ -47,7 +50,10 @@ func (r *Runner) Apply(ctx context.Context, config *hclspec.Root, store state.St
 		}
 		return nil
 	})
-	if diags = diags.Extend(more); err != nil || diags.HasErrors() {
+	if diags = diags.Extend(more); err == nil && diags.HasErrors() {
+		return nil, config.Mistakes(ctx, diags), nil
+	}
+	if err != nil {
 		return nil, diags, err
 	}
 	if err := p.known(ctx, p.opts.Reread); err != nil {

@@ -373,7 +373,7 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limit hclspec.Untrack) (*evaluation, []plan.Change, error) {
 	ev := newEvaluation(config, a.rec.catalog, a.store)
 	if diags, _ := ev.all(ctx, nil); diags.HasErrors() {
-		return nil, nil, a.notTaken(config, diags)
+		return nil, nil, a.notTaken(config, config.Mistakes(ctx, diags))
 	}
 	changes, err := ev.diff(ctx, nil)
 	if err != nil {

@@ -77,11 +77,8 @@ func (p *program) lookupEnv(name string) (string, bool) {
 
 // load reads the configuration and judges its required_version.
 func (p *program) load(o hclspec.Options) (*hclspec.Root, hcl.Diagnostics) {
-	cfg, diags := hclspec.Load(o)
-	if !diags.HasErrors() {
-		diags = append(diags, cfg.CheckVersion(Version)...)
-	}
-	return cfg, diags
+	o.Version = Version
+	return hclspec.Load(o)
 }
 
 // settings are those of a loaded configuration, the state path made whole.

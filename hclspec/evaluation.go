@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/waybill-dev/waybill/plan"
 )
 
@@ -157,7 +158,7 @@ func (e *Evaluation) checkLocals() hcl.Diagnostics {
 		refs.locals[name] = true
 		_, localDiags := e.scope.context(refs)
 		for _, d := range localDiags {
-			if _, missing := missingVariable(d); !missing {
+			if _, missing := functions.MissingVariable(d); !missing {
 				diags = append(diags, d)
 			}
 		}
