@@ -59,6 +59,7 @@ func TestParseSince(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"":                          {},
 		"2026-01-01T00:00:00Z":      time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		"2026-01-01":                time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		"2026-01-01T08:00:00+08:00": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		"90m":                       noon.Add(-90 * time.Minute),
 		"7d":                        noon.AddDate(0, 0, -7),
@@ -69,7 +70,7 @@ func TestParseSince(t *testing.T) {
 			t.Errorf("parseSince(%q) = %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"yesterday", "-3h", "d", "3", "2026-01-01"} {
+	for _, text := range []string{"yesterday", "-3h", "d", "3", "2026-13-01"} {
 		if got, err := parseSince(text, noon); err == nil {
 			t.Errorf("parseSince(%q) = %v, want an error", text, got)
 		}

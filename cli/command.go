@@ -10,9 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agext/levenshtein"
-
 	"github.com/waybill-dev/waybill/cli/view"
+	"github.com/waybill-dev/waybill/suggest"
 )
 
 // command is one command of the table. Its flags are registered anew for each
@@ -105,6 +104,9 @@ func findCommand(all []*command, args []string) (*command, []string, error) {
 		}
 		return nil, nil, fmt.Errorf("waybill %s has no subcommand named %q%s\n\nIts subcommands are %s",
 			args[0], word, didYouMean(word, names), strings.Join(names, ", "))
+	}
+	if hint := elsewhere(args[0]); hint != "" {
+		return nil, nil, fmt.Errorf("waybill has no command named %q: %s", args[0], hint)
 	}
 	var names []string
 	for _, c := range all {
@@ -255,16 +257,10 @@ func flagMistake(fs *flag.FlagSet, command string, err error) error {
 // didYouMean is a suggestion to put after the name of something unknown, ""
 // when nothing is near.
 func didYouMean(word string, names []string) string {
-	best, distance := "", len(word)/2+1
-	for _, name := range names {
-		if d := levenshtein.Distance(word, name, nil); d < distance {
-			best, distance = name, d
-		}
+	if hint := suggest.DidYouMean(word, names); hint != "" {
+		return ". " + hint
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(". Did you mean %q?", best)
+	return ""
 }
 
 // listFlag is a flag that may be given several times.

@@ -227,13 +227,16 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
-// parseSince reads a point in time: RFC 3339, or a duration before now such as
-// 90m, 24h or 7d.
+// parseSince reads a point in time: RFC 3339, a date (its beginning in UTC), or a
+// duration before now such as 90m, 24h or 7d.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	if at, err := time.Parse(time.DateOnly, text); err == nil {
 		return at, nil
 	}
 	length := text
@@ -259,7 +262,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 }
 
 func badSince(text string) error {
-	return fmt.Errorf("-since=%s: write a time such as 2026-01-31T08:00:00Z, or how long ago, such as 90m, 24h or 7d", text)
+	return fmt.Errorf("-since=%s: write a time such as 2026-01-31T08:00:00Z, a date such as 2026-01-31, or how long ago, such as 90m, 24h or 7d", text)
 }
 
 // contextError is nil for what a cancelled context brings about.

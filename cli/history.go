@@ -22,7 +22,7 @@ func historyCommand() *command {
 		flags: func(fs *flag.FlagSet) {
 			flags.register(fs)
 			fs.BoolVar(&asJSON, "json", false, "print one JSON object a line")
-			fs.StringVar(&since, "since", "", "only what was recorded since this `time`: RFC 3339, or how long ago, such as 24h")
+			fs.StringVar(&since, "since", "", "only what was recorded since this `time`: RFC 3339, a date, or how long ago, such as 24h")
 		},
 		run: func(ctx context.Context, p *program, args []string) int {
 			var filter state.HistoryFilter
@@ -41,6 +41,11 @@ func historyCommand() *command {
 			if !ok {
 				return exitError
 			}
+			if filter.Address != nil {
+				if err := everRecorded(ctx, reader, *filter.Address); err != nil {
+					return p.closing(reader, p.fail(err))
+				}
+			}
 			for event, err := range reader.History(ctx, filter) {
 				if err != nil {
 					return p.closing(reader, p.fail(fmt.Errorf("read history: %w", contextError(ctx, err))))
@@ -54,4 +59,16 @@ func historyCommand() *command {
 			return p.closing(reader, exitOK)
 		},
 	}
+}
+
+// everRecorded refuses an address of which nothing was ever recorded: a mistyped one would
+// look like one to which nothing happened.
+func everRecorded(ctx context.Context, reader state.Reader, a plan.Address) error {
+	for _, err := range reader.History(ctx, state.HistoryFilter{Address: &a}) {
+		if err != nil {
+			return fmt.Errorf("read history: %w", contextError(ctx, err))
+		}
+		return nil
+	}
+	return fmt.Errorf("nothing was ever recorded of %s%s\n\nTo see what is tracked, run: waybill state list", a, didYouMean(a.String(), nearTo(ctx, reader, a)))
 }

@@ -22,7 +22,7 @@ func recordsCommand() *command {
 			fs.BoolVar(&asJSON, "json", false, "print one JSON object a line")
 			fs.StringVar(&typ, "type", "", "only records of this resource `type`")
 			fs.StringVar(&status, "status", "", "only those that are matched, unmatched or quarantined (`status`)")
-			fs.StringVar(&since, "since", "", "only what was received since this `time`: RFC 3339, or how long ago, such as 24h")
+			fs.StringVar(&since, "since", "", "only what was received since this `time`: RFC 3339, a date, or how long ago, such as 24h")
 		},
 		run: func(ctx context.Context, p *program, _ []string) int {
 			filter, err := p.recordFilter(typ, status, since)
@@ -53,7 +53,8 @@ func (p *program) recordFilter(typ, status, since string) (state.RecordFilter, e
 	switch filter.Status {
 	case "", plan.Matched, plan.Unmatched, plan.Quarantined:
 	default:
-		return filter, fmt.Errorf("-status=%s: write matched, unmatched or quarantined", status)
+		names := []string{string(plan.Matched), string(plan.Unmatched), string(plan.Quarantined)}
+		return filter, fmt.Errorf("-status=%s%s: write matched, unmatched or quarantined", status, didYouMean(status, names))
 	}
 	if typ != "" {
 		var names []string
@@ -67,7 +68,7 @@ func (p *program) recordFilter(typ, status, since string) (state.RecordFilter, e
 			}
 		}
 		if !known {
-			return filter, fmt.Errorf("-type=%s: records are of type %s", typ, strings.Join(names, " or "))
+			return filter, fmt.Errorf("-type=%s%s: records are of type %s", typ, didYouMean(typ, names), strings.Join(names, " or "))
 		}
 	}
 	var err error

@@ -67,6 +67,12 @@ func (p *program) stateList(ctx context.Context, reader state.Reader, where loca
 // notTracked is the error for an address that nothing is tracked at, with the
 // nearest that there is.
 func notTracked(ctx context.Context, reader state.Reader, a plan.Address) error {
+	return fmt.Errorf("nothing is tracked at %s%s\n\nTo see what is, run: waybill state list", a, didYouMean(a.String(), nearTo(ctx, reader, a)))
+}
+
+// nearTo are the names that somebody may have meant by an address: the instances of
+// its block, where it has a key, and the blocks of its type.
+func nearTo(ctx context.Context, reader state.Reader, a plan.Address) []string {
 	const enough = 10000
 	var near []string
 	seen := make(map[string]bool)
@@ -81,19 +87,45 @@ func notTracked(ctx context.Context, reader state.Reader, a plan.Address) error 
 			near = append(near, block)
 		}
 	}
-	return fmt.Errorf("nothing is tracked at %s%s\n\nTo see what is, run: waybill state list", a, didYouMean(a.String(), near))
+	return near
 }
 
 // itemAt is the tracked item at an address; the error says what there is instead.
 func itemAt(ctx context.Context, reader state.Reader, a plan.Address) (*plan.Item, error) {
 	item, err := reader.Item(ctx, a)
 	if errors.Is(err, state.ErrNotFound) {
-		return nil, notTracked(ctx, reader, a)
+		return nil, noInstance(ctx, reader, a)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", contextError(ctx, err))
 	}
 	return item, nil
+}
+
+// noInstance is the error for an address that is not an instance's: it may be that
+// of a block that has some.
+func noInstance(ctx context.Context, reader state.Reader, a plan.Address) error {
+	var first plan.Address
+	n := 0
+	for item, err := range reader.Items(ctx, state.ItemFilter{Type: a.Type(), Name: a.Name(), Declared: true}) {
+		if err != nil {
+			return fmt.Errorf("read state: %w", contextError(ctx, err))
+		}
+		if n++; n == 1 {
+			first = item.Address
+		}
+	}
+	if n == 0 || !a.Key().IsNone() {
+		return notTracked(ctx, reader, a)
+	}
+	return fmt.Errorf("%s has %s: name one of them, such as %s\n\nTo see all, run: waybill state list %s", a, instances(n), first, a)
+}
+
+func instances(n int) string {
+	if n == 1 {
+		return "1 instance"
+	}
+	return fmt.Sprintf("%d instances", n)
 }
 
 func stateShowCommand() *command {

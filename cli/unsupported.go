@@ -11,11 +11,12 @@ func unsupportedCommands() []*command {
 	var list []*command
 	for _, c := range []struct{ name, args, summary string }{
 		{"console", "", "Try expressions (not in this version)"},
-		{"force-unlock", "ID", "Take a lock away (not in this version)"},
 		{"graph", "", "Show what depends on what (not in this version)"},
 		{"providers schema", "[-json]", "Show the schemas of the vendors (not in this version)"},
 		{"prune", "-before=T", "Drop old history (not in this version)"},
+		{"refresh", "ADDRESS...", "Read items now (not in this version)"},
 		{"report", "costs|failures|losses", "Sums, failures and losses (not in this version)"},
+		{"status", "", "What needs somebody now (not in this version)"},
 		{"test", "", "Run the tests of a configuration (not in this version)"},
 	} {
 		list = append(list, &command{
@@ -35,4 +36,19 @@ func unsupportedCommands() []*command {
 // notInThisVersion is the answer to what is promised for a later version.
 func notInThisVersion(what string) error {
 	return fmt.Errorf("%s: not in this version", what)
+}
+
+// elsewhere says, of a command that Terraform has, how its work is done here, ""
+// of any other.
+func elsewhere(name string) string {
+	return map[string]string{
+		"destroy":      "take the blocks out of the configuration and apply; nothing is ever deleted at a vendor",
+		"force-unlock": "a lock whose owner is dead is taken over at once, and one whose owner lives is not to be taken",
+		"get":          "there is nothing to fetch",
+		"import":       "declare what you sent, and apply: whatever the vendor has of it is read",
+		"login":        "credentials come from the provider blocks, or from the environment",
+		"taint":        "an item is read until it is settled, and never made again",
+		"untaint":      "an item is read until it is settled, and never made again",
+		"workspace":    "each directory has its own state; give the backend another path",
+	}[name]
 }

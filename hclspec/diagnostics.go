@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/suggest"
 )
 
 // mistake is an error diagnostic.
@@ -20,17 +20,10 @@ func mistake(summary, detail string, subject *hcl.Range) *hcl.Diagnostic {
 // didYouMean is a sentence that names the nearest of the names, or nothing.
 // It begins with a space, to follow another sentence.
 func didYouMean(given string, names []string) string {
-	best, bestDistance := "", 4
-	for _, name := range names {
-		limit := min(3, max(1, len(given)/2))
-		if d := levenshtein.Distance(given, name, nil); d <= limit && d < bestDistance {
-			best, bestDistance = name, d
-		}
+	if hint := suggest.DidYouMean(given, names); hint != "" {
+		return " " + hint
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" Did you mean %q?", best)
+	return ""
 }
 
 // origin is a range as the rest of the program keeps it.
