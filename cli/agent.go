@@ -29,6 +29,7 @@ func agentCommand() *command {
 		summary: "Keep records in step with the vendors, until stopped",
 		detail: "Applies the configuration without asking, then reads, pulls and receives as it is due. " +
 			"Reloads when a file changes, on SIGHUP and on POST /-/reload. SIGTERM ends it once what is under way is recorded.",
+		example: "waybill agent\nwaybill agent -sandbox",
 		flags: func(fs *flag.FlagSet) {
 			f.variableFlags.register(fs)
 			fs.StringVar(&maxUntrack, "max-untrack", "", "let this start forget `N` items, or a percentage such as 50%, instead of agent.max_untrack")

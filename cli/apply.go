@@ -25,6 +25,7 @@ func applyCommand() *command {
 		summary: "Record the declaration, read what is due and pull reports, once",
 		detail: "Asks first, unless there is nothing to record and nothing to pull. Reads every unsettled item whose last read is older than the floor. " +
 			"A pull deletes at the vendor what it returns; Waybill keeps it.",
+		example: "waybill apply\nwaybill apply -auto-approve -pull=false",
 		maxArgs: 1,
 		flags: func(fs *flag.FlagSet) {
 			f.register(fs)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,5 +152,33 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 	}
 	if err := notInThisVersion("x"); fmt.Sprint(err) != "x: not in this version" {
 		t.Error(err)
+	}
+}
+
+// Help fits a terminal of 80 columns, whatever it is asked for.
+func TestHelpFits(t *testing.T) {
+	asked := [][]string{{"-help"}, {"help"}, {"state", "-h"}, {"state", "-help"}, {"raw", "--help"}, {"providers", "-h"}, {"help", "state"}}
+	for _, c := range commands() {
+		asked = append(asked, append(strings.Fields(c.name), "-h"))
+	}
+	for _, args := range asked {
+		p, out, errs := capture()
+		if code := p.main(t.Context(), args); code != exitOK || errs.Len() > 0 || !strings.HasPrefix(out.String(), "Usage: waybill ") {
+			t.Errorf("%q: exit code %d\n%s%s", args, code, out, errs)
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 80 {
+				t.Errorf("%q: %d columns: %s", args, n, line)
+			}
+		}
+	}
+}
+
+// Each of the commands that change something, or that people run first, shows an example.
+func TestMainCommandsHaveExamples(t *testing.T) {
+	for _, c := range commands()[:mainCommands] {
+		if !strings.Contains(c.example, "waybill "+c.name) {
+			t.Errorf("%s has no example", c.name)
+		}
 	}
 }

@@ -12,6 +12,7 @@ func initCommand() *command {
 		name:    "init",
 		summary: "Write a starting configuration into an empty directory",
 		detail:  "Elsewhere nothing is needed: there are no plugins to fetch, and the state is made by the first apply.",
+		example: "mkdir faxes && cd faxes && waybill init\nwaybill plan -sandbox",
 		run: func(_ context.Context, p *program, _ []string) int {
 			entries, err := os.ReadDir(".")
 			if err != nil {

@@ -2,14 +2,15 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
+
+	"github.com/waybill-dev/waybill/cli/view"
 )
 
 // newLogger makes the log that WAYBILL_LOG (debug, info, warn or error; info
 // when unset) and WAYBILL_LOG_FORMAT (text or json) ask for.
-func newLogger(w io.Writer, getenv func(string) string) (*slog.Logger, error) {
+func newLogger(s *view.Stream, getenv func(string) string) (*slog.Logger, error) {
 	var level slog.Level
 	switch text := strings.ToLower(getenv("WAYBILL_LOG")); text {
 	case "", "info":
@@ -26,9 +27,9 @@ func newLogger(w io.Writer, getenv func(string) string) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: level}
 	switch text := strings.ToLower(getenv("WAYBILL_LOG_FORMAT")); text {
 	case "", "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		return slog.New(slog.NewTextHandler(s, options)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(slog.NewJSONHandler(s.JSON(), options)), nil
 	default:
 		return nil, fmt.Errorf("WAYBILL_LOG_FORMAT=%s: write text or json", text)
 	}

@@ -68,7 +68,9 @@ func planCommand() *command {
 		name:    "plan",
 		summary: "Show what apply would record, and what changed at the vendors",
 		detail: "A dry run: it changes nothing, neither in the state nor at a vendor, and never pulls reports. " +
-			"It works beside a running agent.",
+			"It works beside a running agent. Exit codes: 0 done; 1 an error; 2, with -detailed-exitcode, there are changes; " +
+			"3, with -check-exitcode, an expectation or check fails. Of several 1 counts before 3, and 3 before 2.",
+		example: "waybill plan\nwaybill plan -sandbox\nwaybill plan -detailed-exitcode -check-exitcode -json",
 		flags: func(fs *flag.FlagSet) {
 			f.register(fs)
 			fs.StringVar(&f.out, "out", "", "save the plan to a `file` (not in this version)")

@@ -30,7 +30,7 @@ func showCommand() *command {
 			reader, where, err := p.openReader(flags)
 			switch {
 			case errors.Is(err, state.ErrNoState) && asJSON:
-				if err := tfjson.WriteEmptyState(p.view.JSONWriter()); err != nil {
+				if err := tfjson.WriteEmptyState(p.view.Out.JSON()); err != nil {
 					return p.fail(err)
 				}
 				return exitOK
@@ -95,7 +95,7 @@ func (p *program) jsonState(ctx context.Context, reader state.Reader, meta *tfjs
 	if err != nil {
 		return err
 	}
-	return tfjson.WriteState(p.view.JSONWriter(), tfjson.State{
+	return tfjson.WriteState(p.view.Out.JSON(), tfjson.State{
 		Version: Version, Meta: meta, Outputs: outputs, Checks: checks,
 		Items: reader.Items(ctx, state.ItemFilter{}), Provider: p.view.ProviderOf,
 	})

@@ -11,6 +11,7 @@ func validateCommand() *command {
 	return &command{
 		name:    "validate",
 		summary: "Check the configuration, offline, without credentials or state",
+		example: "waybill validate\nwaybill -chdir=production validate -json",
 		flags: func(fs *flag.FlagSet) {
 			v.register(fs)
 			fs.BoolVar(&asJSON, "json", false, "print JSON, in the format of terraform validate -json")

@@ -123,5 +123,5 @@ func (w jsonWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// JSONWriter is a writer for JSON on standard output.
-func (v *View) JSONWriter() io.Writer { return jsonWriter{v.Out} }
+// JSON is a writer for JSON on this stream, whole strings a call.
+func (s *Stream) JSON() io.Writer { return jsonWriter{s} }
