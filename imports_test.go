@@ -39,7 +39,7 @@ var layers = []struct {
 	{"providers/ucloud", []string{"value", "plan", "providers"}},
 	{"providers/nxcloud", []string{"value", "plan", "providers"}},
 	{"state", []string{"value", "plan"}},
-	{"state/sqlite", []string{"failpoint", "value", "plan", "state"}},
+	{"state/sqlite", []string{"durable", "failpoint", "value", "plan", "state"}},
 	{"state/statetest", []string{"value", "plan", "state"}},
 	{"agent/source", []string{"durable", "failpoint", "hclspec"}}, // knows no item
 	{"agent", []string{"agent/source", "durable", "failpoint", "value", "plan", "hclspec", "providers", "state"}},

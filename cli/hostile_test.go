@@ -40,9 +40,7 @@ func TestHostileTextIsShownEscaped(t *testing.T) {
 	}
 	control("recipients", fmt.Sprintf(`{"rcpt_ref": "one", "status": "failed", "failed_code": %s, "failed_reason": %s, "settle_after": "-1s"}`, quoted, quoted))
 	control("recipients", fmt.Sprintf(`{"rcpt_ref": "two", "status": %s, "settle_after": "-1s"}`, quoted))
-	b := newBinary(t, map[string]string{
-		"cells.csv": "key,ref,note\n\"" + hostile + "\",one,\"" + hostile + "\"\n",
-		"main.wb.hcl": `
+	b := newSite(t, `
 variable "globfax" {}
 
 variable "said" {
@@ -86,17 +84,16 @@ check "cells" {
     error_message = join(", ", keys(local.cells))
   }
 }
-`,
-	}, env...)
-	if !strings.Contains(b.must(0, "validate"), "valid") {
-		t.Fatal("the configuration is not valid")
-	}
+`, env)
+	b.Write("cells.csv", "key,ref,note\n\""+hostile+"\",one,\""+hostile+"\"\n")
+	b.Must(0, "validate")
 	address := `globfax_recipient.fax["` + strings.NewReplacer("\x1b", `\u001b`, "\r", `\r`, "\n", `\n`).Replace(hostile) + `"]`
 	shown := 0
 	// look reads what one command printed.
 	look := func(args ...string) {
 		t.Helper()
-		stdout, stderr, _ := b.run(args...)
+		ran := b.Run(args...)
+		stdout, stderr := ran.Stdout, ran.Stderr
 		for _, text := range []string{stdout, stderr} {
 			if at := strings.IndexFunc(text, func(r rune) bool {
 				return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
@@ -148,7 +145,7 @@ check "cells" {
 		"variable \"v\" {\n  default = <<E\nx\u202e\u009b2J\nE\n  validation {\n    condition = var.v == \"\"\n    error_message = \"not ${var.v}\"\n  }\n}\n",
 		"\u202e\u009b {\n}\n",
 	} {
-		b.write("main.wb.hcl", text)
+		b.Write("main.wb.hcl", text)
 		for _, args := range [][]string{{"validate"}, {"validate", "-json"}, {"plan"}, {"plan", "-json"}, {"fmt", "-diff"}} {
 			look(args...)
 		}

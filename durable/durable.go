@@ -36,7 +36,7 @@ func Write(name string, content []byte) error {
 		return err
 	}
 	failpoint.Hit(failpoint.FileRenamed)
-	return syncDir(filepath.Dir(name))
+	return SyncDir(filepath.Dir(name))
 }
 
 // MakeDir makes a 0700 directory, if it is not there, and its name
@@ -51,10 +51,11 @@ func MakeDir(name string) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(name)) // it may be there, and its name not synced
+	return SyncDir(filepath.Dir(name)) // it may be there, and its name not synced
 }
 
-func syncDir(name string) error {
+// SyncDir makes the names in a directory durable.
+func SyncDir(name string) error {
 	if failpoint.Weakened(failpoint.DirSync) {
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/waybill-dev/waybill/durable"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/state"
 )
@@ -102,21 +103,12 @@ func create(path string) error {
 		err = f.Close()
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = durable.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		return fmt.Errorf("new state: %w", err)
 	}
 	return nil
-}
-
-// syncDir makes a new file's name durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // NewItemID gives an identifier that no item in this state has had.
