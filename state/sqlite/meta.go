@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/waybill-dev/waybill/durable"
 	"github.com/waybill-dev/waybill/state"
 )
 
@@ -54,5 +55,5 @@ func (r *Reader) Backup(_ context.Context, path string) (err error) {
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
