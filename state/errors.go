@@ -57,6 +57,9 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
+	if e.Owner.PID == 0 {
+		return fmt.Sprintf("state %s is in use by another process, which its lock file does not name (was it removed?): stop it first, or wait until it is done", e.Path)
+	}
 	return fmt.Sprintf("state %s is in use by pid %d on %s (%s, since %s): stop it first, or wait until it is done",
 		e.Path, e.Owner.PID, e.Owner.Host, e.Owner.Command, e.Owner.Started.UTC().Format(time.RFC3339))
 }

@@ -14,22 +14,16 @@ import (
 
 // The lock is a flock on a file beside the database: the kernel lets go of it
 // when its owner dies, however it dies. The file's content says who that is; it
-// stays when the lock is released, for removing a locked file is a race.
+// stays when the lock is released, for removing a locked file is a race. Whoever
+// removes it all the same lets nobody in: the database file is locked too.
 
 // lockPath is where the lock of a database is.
 func lockPath(path string) string { return path + ".lock" }
 
 // takeLock takes the writer's lock, or returns a *state.LockedError.
 func takeLock(path string, owner state.Owner) (*os.File, error) {
-	f, err := os.OpenFile(lockPath(path), os.O_RDWR|os.O_CREATE, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("lock of state %s: %w: make its directory, or give the sqlite backend another path", path, err)
-	}
+	f, err := openLock(path)
 	if err != nil {
-		return nil, &trouble{fmt.Sprintf("lock of state %s: %v: see to it that this user may write in its directory", path, err), state.ErrDenied, err}
-	}
-	if err := holdLock(f, path); err != nil {
-		f.Close()
 		return nil, err
 	}
 	text, err := json.Marshal(owner)
@@ -44,6 +38,43 @@ func takeLock(path string, owner state.Owner) (*os.File, error) {
 		return nil, fmt.Errorf("owner of state %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// openLock opens the lock file and takes its flock. A file that was removed in
+// between is no lock any more, and the next one is tried.
+func openLock(path string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(lockPath(path), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("lock of state %s: %w: make its directory, or give the sqlite backend another path", path, err)
+		case errors.Is(err, syscall.ELOOP):
+			return nil, notOurLock(path, "it is a symbolic link")
+		case err != nil:
+			return nil, &trouble{fmt.Sprintf("lock of state %s: %v: see to it that this user may write in its directory", path, err), state.ErrDenied, err}
+		}
+		opened, err := identityOf(f)
+		if err == nil && !opened.plain {
+			err = notOurLock(path, "it is no ordinary file")
+		}
+		if err == nil {
+			err = holdLock(f, path)
+		}
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		if there, err := idAt(lockPath(path)); err == nil && there.same(opened) {
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+// notOurLock refuses to write to whatever stands where the lock belongs.
+func notOurLock(path, why string) error {
+	text := fmt.Sprintf("lock of state %s: %s: %s: nothing is written through it; remove it if it is not yours", path, lockPath(path), why)
+	return &trouble{text, state.ErrDenied, errors.New(why)}
 }
 
 // holdLock takes the flock. Somebody who only looks (ReadOwner) holds it for
@@ -74,7 +105,7 @@ func dropLock(f *os.File) error {
 
 // ReadOwner tells who holds a state for writing: nil when nobody does.
 func ReadOwner(path string) (*state.Owner, error) {
-	f, err := os.Open(lockPath(path))
+	f, err := os.OpenFile(lockPath(path), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

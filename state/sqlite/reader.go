@@ -21,6 +21,8 @@ type Reader struct {
 	fault  func(op string) error
 	packer *packer
 
+	damage damage
+
 	mu     sync.Mutex
 	idle   []*view
 	closed bool
@@ -140,7 +142,7 @@ func (r *Reader) with(f func(v *view) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.put(v)) }()
+	defer func() { err = errors.Join(r.damage.note(err), r.put(v)) }()
 	return f(v)
 }
 

@@ -36,8 +36,8 @@ type Options struct {
 // be changed any more, not even when Commit was cancelled.
 type Store struct {
 	*Reader
-	lock *os.File
-	log  *slog.Logger
+	files *files
+	log   *slog.Logger
 
 	queue   chan *request
 	gate    sync.RWMutex // held to close the queue
@@ -74,15 +74,28 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 		return nil, err
 	}
 	failpoint.Hit(failpoint.OpenCreated)
+	files, err := claim(path, lock)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, files.close())
+		}
+	}()
 	w, err := openWriter(path, opts.Fault)
 	if err != nil {
 		return nil, err
 	}
 	reader, err := newReader(path, reading, opts.Fault)
+	if err == nil {
+		w.files, w.damage = files, &reader.damage
+		err = files.opened(w.c)
+	}
 	if err != nil {
 		return nil, errors.Join(err, w.c.close())
 	}
-	s := &Store{Reader: reader, lock: lock, log: log, queue: make(chan *request, maxGroup), stopped: make(chan struct{})}
+	s := &Store{Reader: reader, files: files, log: log, queue: make(chan *request, maxGroup), stopped: make(chan struct{})}
 	s.itemID.Store(w.lastItem)
 	s.rawID.Store(w.lastRaw)
 	go s.write(w)
@@ -166,7 +179,7 @@ func (s *Store) Close() error {
 	close(s.queue)
 	s.gate.Unlock()
 	<-s.stopped
-	return errors.Join(s.Reader.Close(), s.end, dropLock(s.lock))
+	return errors.Join(s.Reader.Close(), s.end, s.files.close(), dropLock(s.files.lock))
 }
 
 // The bounds of one transaction. What waits beyond them goes into the next.
@@ -217,8 +230,5 @@ func (s *Store) write(w *writer) {
 		}
 		clear(group)
 	}
-	if err := w.settle(); err != nil {
-		s.log.Debug("write-ahead log kept", "err", err)
-	}
-	s.end = w.c.close()
+	s.end = w.end(s.log)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/state"
@@ -88,7 +89,9 @@ const maxSubjects = 100_000
 // writer carries out batches on the one connection that writes. One goroutine
 // uses it.
 type writer struct {
-	c *conn
+	c      *conn
+	files  *files
+	damage *damage
 
 	// What names have which ids: all of the database's, as of the last commit or
 	// this transaction. Emptied when a transaction is rolled back.
@@ -182,10 +185,7 @@ func (w *writer) reset() {
 // that fails for what is in one of them, each is tried alone, so that one bad
 // batch costs only itself.
 func (w *writer) carryOut(group []*request) {
-	err := w.transact(group)
-	for errors.Is(err, errCareful) { // each of the group at most once
-		err = w.transact(group)
-	}
+	err := w.vouched(group)
 	if err != nil && len(group) > 1 && !hopeless(err) {
 		for i := range group {
 			w.carryOut(group[i : i+1])
@@ -197,11 +197,31 @@ func (w *writer) carryOut(group []*request) {
 	}
 }
 
+// vouched carries out the group in one transaction, and answers without an error
+// only for what is on disk in the files that are the state.
+func (w *writer) vouched(group []*request) error {
+	if err := w.damage.found(); err != nil {
+		return err
+	}
+	err := w.files.intact(w.c)
+	if err == nil {
+		err = w.transact(group)
+		for errors.Is(err, errCareful) { // each of the group at most once
+			err = w.transact(group)
+		}
+		if err == nil {
+			err = w.files.kept(w.c)
+		}
+	}
+	return w.damage.note(err)
+}
+
 // hopeless reports whether the trouble is the database's, so that trying again
 // at once would only meet it again. A full disk is not: a small batch may fit
 // where a large one did not.
 func hopeless(err error) bool {
-	return errors.Is(err, state.ErrBusy) || errors.Is(err, state.ErrCorrupt) || errors.Is(err, state.ErrDenied)
+	return errors.Is(err, state.ErrBusy) || errors.Is(err, state.ErrCorrupt) || errors.Is(err, state.ErrDenied) ||
+		errors.Is(err, state.ErrReplaced)
 }
 
 func (w *writer) transact(group []*request) (err error) {
@@ -264,6 +284,23 @@ func (w *writer) settle() error {
 	err := errors.Join(w.c.script("busy timeout", "PRAGMA busy_timeout = 0"), w.c.script("checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)"))
 	failpoint.Hit(failpoint.CheckpointFinished)
 	return err
+}
+
+// end closes the connection. Of a log that was cut off nothing may be moved into
+// the database, as SQLite does when it closes: then it stays open, and ends with the
+// process.
+func (w *writer) end(log *slog.Logger) error {
+	if err := w.files.intact(w.c); err != nil {
+		log.Warn("the state is not closed in order", "error", err)
+		if _, cut := errors.AsType[*cutOff](err); cut {
+			return nil
+		}
+		return w.c.close()
+	}
+	if err := w.settle(); err != nil {
+		log.Debug("write-ahead log kept", "err", err)
+	}
+	return w.c.close()
 }
 
 // apply carries out one batch in the order of its fields.
