@@ -24,13 +24,18 @@ const defaultStatePath = "waybill.db"
 
 // variableFlags are the flags of every command that evaluates the configuration.
 type variableFlags struct {
-	vars     listFlag
-	varFiles listFlag
+	given []hclspec.Var // -var and -var-file, in the order of the command line
 }
 
 func (v *variableFlags) register(fs *flag.FlagSet) {
-	fs.Var(&v.vars, "var", "a variable's `name=value`; may be repeated")
-	fs.Var(&v.varFiles, "var-file", "a `file` of variable values; may be repeated")
+	fs.Func("var", "a variable's `name=value`; may be repeated", func(text string) error {
+		v.given = append(v.given, hclspec.Var{Text: text})
+		return nil
+	})
+	fs.Func("var-file", "a `file` of variable values; may be repeated, and of two values the later counts", func(name string) error {
+		v.given = append(v.given, hclspec.Var{Text: name, File: true})
+		return nil
+	})
 }
 
 // options are what the loader is told; the environment is the process's own.
@@ -40,15 +45,14 @@ func (p *program) options(v variableFlags, offline bool) hclspec.Options {
 		Dir:     snapshot.Dir(),
 		Files:   snapshot,
 		Schemas: p.schemas(),
-		Vars:    v.vars,
 		Environ: p.lookupEnv,
 		Offline: offline,
 	}
-	for _, name := range v.varFiles {
-		if p.dir != "." && !filepath.IsAbs(name) {
-			name = filepath.Join(p.dir, name)
+	for _, given := range v.given {
+		if given.File && p.dir != "." && !filepath.IsAbs(given.Text) {
+			given.Text = filepath.Join(p.dir, given.Text)
 		}
-		o.VarFiles = append(o.VarFiles, name)
+		o.Vars = append(o.Vars, given)
 	}
 	return o
 }

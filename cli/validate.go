@@ -17,7 +17,9 @@ func validateCommand() *command {
 			fs.BoolVar(&asJSON, "json", false, "print JSON, in the format of terraform validate -json")
 		},
 		run: func(ctx context.Context, p *program, _ []string) int {
-			cfg, diags := p.load(p.options(v, true))
+			o := p.options(v, true)
+			o.ValuesLater = true
+			cfg, diags := p.load(o)
 			diags = cfg.Mistakes(ctx, diags)
 			p.view.Validation(cfg.Sources(), diags, asJSON)
 			if diags.HasErrors() {

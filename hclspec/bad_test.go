@@ -72,9 +72,9 @@ func judgeArchive(t *testing.T, archive *txtar.Archive) string {
 		case "offline":
 			opts.Offline = true
 		case "-var":
-			opts.Vars = append(opts.Vars, rest)
+			opts.Vars = append(opts.Vars, Var{Text: rest})
 		case "-var-file":
-			opts.VarFiles = append(opts.VarFiles, rest)
+			opts.Vars = append(opts.Vars, Var{Text: rest, File: true})
 		case "env":
 			name, value, _ := strings.Cut(rest, "=")
 			env[name] = value

@@ -35,17 +35,19 @@ type Options struct {
 	Files Files
 	// Schemas are the vendors'.
 	Schemas []*plan.Schema
-	// VarFiles are the files of -var-file, in order.
-	VarFiles []string
-	// Vars are the "name=value" of -var, in order; they beat files.
-	Vars []string
+	// Vars are what -var and -var-file say, in the order of the command line: of
+	// two that set a variable the later counts. They beat all other values.
+	Vars []Var
+	// ValuesLater says that the values of variables come later, as for validate:
+	// one to which nobody gave a value is unknown, and its default is not judged.
+	ValuesLater bool
 	// Version is the program's, which required_version is judged by; "" judges none.
 	Version string
 	// Environ looks an environment variable up, as os.LookupEnv does. Nil means
 	// an empty environment.
 	Environ func(string) (string, bool)
 	// Offline makes env() of an unset variable, missing credentials and input
-	// variables without a value unknown instead of mistakes.
+	// variables without a value or default unknown instead of mistakes.
 	Offline bool
 	// Overrides replace what provider blocks say: provider -> argument -> value.
 	// A nested block is an object under its name. The expressions of replaced
@@ -53,6 +55,12 @@ type Options struct {
 	Overrides map[string]map[string]cty.Value
 	// Parallelism is how many cores evaluate instances; 0 means all.
 	Parallelism int
+}
+
+// Var is one -var, a text such as "name=value", or one -var-file, its path.
+type Var struct {
+	Text string
+	File bool
 }
 
 // Root is a loaded configuration: what there is of once, whatever modules it

@@ -3,6 +3,7 @@ package hclspec
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,6 +22,7 @@ const markSensitive = functions.Sensitive
 type variable struct {
 	name        string
 	description string
+	untyped     bool     // it has no type argument
 	typ         cty.Type // as optional() attributes leave it
 	defaults    *typeexpr.Defaults
 	def         cty.Value // cty.NilVal: there is none
@@ -47,7 +49,7 @@ func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 		return append(diags, duplicate("Duplicate variable declaration",
 			"A variable named \""+name+"\" was already declared at %s. Variable names must be unique.", block.DefRange, other.declared))
 	}
-	v := &variable{name: name, typ: cty.DynamicPseudoType, nullable: true, declared: block.DefRange, refs: newReferences()}
+	v := &variable{name: name, untyped: content.Attributes["type"] == nil, typ: cty.DynamicPseudoType, nullable: true, declared: block.DefRange, refs: newReferences()}
 	m.variables[name] = v
 	if attr := content.Attributes["type"]; attr != nil {
 		typ, defaults, typeDiags := typeexpr.TypeConstraintWithDefaults(attr.Expr)
@@ -107,8 +109,9 @@ type given struct {
 	at    *hcl.Range // nil on the command line
 }
 
-// gatherValues gives each variable its value: from the environment, then
-// waybill.wbvars.hcl, *.auto.wbvars.hcl in order, -var-file and -var.
+// gatherValues gives each variable its value: from the environment, then the
+// files of the directory, then -var and -var-file in their order. Of several
+// the last counts.
 func (c *Root) gatherValues() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	values := map[string]given{}
@@ -118,22 +121,21 @@ func (c *Root) gatherValues() hcl.Diagnostics {
 			values[name] = given{text: text, from: "the environment variable " + key}
 		}
 	}
-	for _, file := range c.valueFiles() {
+	files, unread := c.valueFiles()
+	diags = append(diags, unread...)
+	for _, file := range files {
 		diags = append(diags, c.readValues(file, values)...)
 	}
-	for _, text := range c.opts.Vars {
-		name, value, ok := strings.Cut(text, "=")
-		name = strings.TrimSpace(name)
-		if !ok || name == "" {
-			diags = append(diags, mistake("Invalid -var option", "An option of -var must be a variable name and a value separated by an equals sign, like -var=\"key=value\".", nil))
+	for _, given := range c.opts.Vars {
+		if given.File {
+			path, err := filepath.Abs(given.Text)
+			if err != nil {
+				path = given.Text
+			}
+			diags = append(diags, c.readValues(valueFile{path: path, shown: given.Text}, values)...)
 			continue
 		}
-		if c.module.variables[name] == nil {
-			diags = append(diags, undeclared("Value for undeclared variable",
-				fmt.Sprintf("A variable named %q was assigned on the command line, but the configuration does not declare a variable of that name.%s", name, didYouMean(name, sortedKeys(c.module.variables))), nil))
-			continue
-		}
-		values[name] = given{text: value, from: fmt.Sprintf("the option -var %s=...", name)}
+		diags = append(diags, c.readOption(given.Text, values)...)
 	}
 	for _, name := range sortedKeys(c.module.variables) {
 		v := c.module.variables[name]
@@ -143,31 +145,47 @@ func (c *Root) gatherValues() hcl.Diagnostics {
 	return diags
 }
 
-// valueFile is a file of variable values. Those that a user names must exist.
-type valueFile struct {
-	path, shown string
-	named       bool
+// readOption reads one -var.
+func (c *Root) readOption(option string, values map[string]given) hcl.Diagnostics {
+	name, text, ok := strings.Cut(option, "=")
+	switch trimmed := strings.TrimSpace(name); {
+	case !ok || trimmed == "":
+		return hcl.Diagnostics{mistake("Invalid -var option", "An option of -var must be a variable name and a value separated by an equals sign, like -var=\"key=value\".", nil)}
+	case trimmed != name:
+		return hcl.Diagnostics{mistake("Invalid -var option", fmt.Sprintf("The variable name %q has spaces around it. Write -var=\"%s=...\", without spaces before the equals sign.", name, trimmed), nil)}
+	case c.module.variables[name] == nil:
+		return hcl.Diagnostics{undeclared("Value for undeclared variable",
+			fmt.Sprintf("A variable named %q was assigned on the command line, but the configuration does not declare a variable of that name.%s", name, didYouMean(name, sortedKeys(c.module.variables))), nil)}
+	}
+	values[name] = given{text: text, from: fmt.Sprintf("the option -var %s=...", name)}
+	return nil
 }
 
-func (c *Root) valueFiles() []valueFile {
-	var files []valueFile
+// valueFile is a file of variable values.
+type valueFile struct{ path, shown string }
+
+// valueFiles are the directory's: waybill.wbvars, then *.auto.wbvars in the order
+// of their names, each as .hcl or .json.
+func (c *Root) valueFiles() ([]valueFile, hcl.Diagnostics) {
 	// What is there and cannot be read is a mistake, not nothing; an unreadable
 	// directory was told before.
-	main, _ := c.opts.Files.List("waybill.wbvars.hcl")
-	more, _ := c.opts.Files.List("*.auto.wbvars.hcl")
-	for _, name := range append(main, more...) {
-		if !strings.HasPrefix(name, ".") {
-			files = append(files, valueFile{path: filepath.Join(c.dir, name), shown: name})
-		}
+	list := func(pattern string) []string {
+		names, _ := c.opts.Files.List(pattern)
+		return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
 	}
-	for _, shown := range c.opts.VarFiles {
-		path, err := filepath.Abs(shown)
-		if err != nil {
-			path = shown
-		}
-		files = append(files, valueFile{path: path, shown: shown, named: true})
+	auto := slices.Concat(list("*.auto.wbvars.hcl"), list("*.auto.wbvars.json"))
+	slices.Sort(auto)
+	var files []valueFile
+	for _, name := range slices.Concat(list("waybill.wbvars.hcl"), list("waybill.wbvars.json"), auto) {
+		files = append(files, valueFile{path: filepath.Join(c.dir, name), shown: name})
 	}
-	return files
+	var diags hcl.Diagnostics
+	for _, name := range slices.Concat(list("waybill.wbvars"), list("*.auto.wbvars")) {
+		d := mistake("Variables file is not read", fmt.Sprintf("The file %s is not read, for its name does not say its syntax. Call it %s.hcl, or %s.json.", name, name, name), nil)
+		d.Severity = hcl.DiagWarning
+		diags = append(diags, d)
+	}
+	return files, diags
 }
 
 // readValues reads one file of values. What it says of undeclared variables is
@@ -224,6 +242,8 @@ func (c *Root) assign(v *variable, g given, ok bool) hcl.Diagnostics {
 	}
 	if !ok {
 		switch {
+		case c.opts.ValuesLater:
+			set(unknown)
 		case v.def != cty.NilVal:
 			set(v.def)
 		case c.opts.Offline:
@@ -271,9 +291,9 @@ func (c *Root) assign(v *variable, g given, ok bool) hcl.Diagnostics {
 }
 
 // parse reads the text of -var and of the environment: itself for a primitive
-// type or none, else an HCL expression.
+// type or none, else an HCL expression. any is a type.
 func (v *variable) parse(text string) (cty.Value, error) {
-	if v.typ.IsPrimitiveType() || v.typ == cty.DynamicPseudoType {
+	if v.untyped || v.typ.IsPrimitiveType() {
 		return cty.StringVal(text), nil
 	}
 	if diags := expressions.CheckText("", []byte(text)); diags.HasErrors() {
@@ -300,10 +320,7 @@ func (c *Root) checkVariables() hcl.Diagnostics {
 			continue
 		}
 		ctx, ctxDiags := s.context(v.refs)
-		if ctxDiags.HasErrors() {
-			diags = append(diags, ctxDiags...)
-			continue
-		}
+		diags = append(diags, ctxDiags...)
 		for _, r := range v.validations {
 			outcome := judgeRule(r, ctx)
 			diags = append(diags, outcome.diags...)

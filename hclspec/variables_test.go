@@ -38,8 +38,7 @@ variable "f" {
 	})
 	opts := testOptions(dir)
 	opts.Environ = environ(map[string]string{"WAYBILL_VAR_b": "environment", "WAYBILL_VAR_c": "environment"})
-	opts.VarFiles = []string{filepath.Join(dir, "vars/file")}
-	opts.Vars = []string{"f=first", "f=last"}
+	opts.Vars = []Var{{filepath.Join(dir, "vars/file"), true}, {"f=first", false}, {"f=last", false}}
 	c := mustLoadOptions(t, opts)
 	for name, want := range map[string]string{"a": "default", "b": "environment", "c": "main", "d": "auto b", "e": "file", "f": "last"} {
 		if got := c.module.variables[name].value.AsString(); got != want {
@@ -79,7 +78,7 @@ variable "secret" {
   sensitive = true
 }
 `, "waybill.wbvars.hcl": "kept = null\n"}))
-	opts.Vars = []string{`list=["a", "b"]`, "number=0.10", "secret=tell-nobody"}
+	opts.Vars = []Var{{Text: `list=["a", "b"]`}, {Text: "number=0.10"}, {Text: "secret=tell-nobody"}}
 	c := mustLoadOptions(t, opts)
 	for name, want := range map[string]cty.Value{
 		"list":   cty.ListVal([]cty.Value{cty.StringVal("a"), cty.StringVal("b")}),
