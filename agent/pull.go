@@ -99,6 +99,7 @@ func (c *recorder) pullOnce(ctx context.Context, item *plan.Item, a *account, in
 	raw := state.Raw{
 		ID: rawID, Kind: state.RawPull, Account: item.Account, ItemID: item.ID,
 		At: answer.At, Status: answer.Status, Complete: answer.Complete && vendorErr == nil, Body: answer.Body,
+		Redacted: answer.Redacted, Digest: answer.Sum,
 	}
 	if err := c.land(ctx, intent, raw); err != nil {
 		return pulled{}, err

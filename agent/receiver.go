@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/failpoint"
+	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 )
 
 // maxCallback is how long a callback's body may be.
-const maxCallback = 1 << 20
+const maxCallback = providers.MaxCallback
 
 // receiver answers callbacks: POST /callbacks/<provider>/<token>.
 //
@@ -188,9 +189,11 @@ func (c *recorder) receive(ctx context.Context, a *account, body []byte) (result
 	if err != nil {
 		return "", err
 	}
+	came := providers.Answer{Body: body, Complete: true}
+	a.Redactor.Answer(&came, maxCallback)
 	raw := state.Raw{
 		ID: id, Kind: state.RawCallback, Account: a.Name, At: c.now(),
-		Complete: true, Body: body, Derived: true,
+		Complete: came.Complete, Body: came.Body, Derived: true, Redacted: came.Redacted, Digest: came.Sum,
 	}
 	page := derived(a.vendor, &raw)
 	result = "accepted"

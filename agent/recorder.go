@@ -168,6 +168,7 @@ func (c *recorder) recordReading(ctx context.Context, t *plan.Type, item *plan.I
 			raw := state.Raw{
 				ID: id, Kind: state.RawPoll, Account: next.Account, ItemID: next.ID, At: r.at,
 				Status: r.answer.Status, Complete: r.answer.Complete, Body: r.answer.Body, Derived: true,
+				Redacted: r.answer.Redacted, Digest: r.answer.Sum,
 			}
 			batch.Raws = []state.Raw{raw}
 			event.RawID, next.RawID = raw.ID, raw.ID

@@ -34,6 +34,8 @@ type spilled struct {
 	Complete bool         `json:"complete"`
 	Size     int          `json:"size"`
 	Sum      string       `json:"sha256"` // of the answer's bytes
+	Redacted bool         `json:"redacted,omitempty"`
+	Digest   string       `json:"digest,omitempty"` // of the answer's bytes as they came, when redacted
 }
 
 const (
@@ -56,10 +58,14 @@ func (s spill) write(intent state.Intent, raw state.Raw) error {
 		return fmt.Errorf("make spill directory: %w", err)
 	}
 	sum := sha256.Sum256(raw.Body)
-	header, err := json.Marshal(spilled{
+	line := spilled{
 		Intent: intent, Address: intent.Address.String(), Account: raw.Account, ItemID: raw.ItemID,
 		At: raw.At, Status: raw.Status, Complete: raw.Complete, Size: len(raw.Body), Sum: hex.EncodeToString(sum[:]),
-	})
+	}
+	if raw.Redacted {
+		line.Redacted, line.Digest = true, hex.EncodeToString(raw.Digest[:])
+	}
+	header, err := json.Marshal(line)
 	if err != nil {
 		return fmt.Errorf("encode spill header: %w", err)
 	}
@@ -115,8 +121,10 @@ func readSpill(name string) (state.Intent, state.Raw, error) {
 	}
 	sum := sha256.Sum256(body)
 	whole := len(body) == h.Size && (h.Sum == "" || h.Sum == hex.EncodeToString(sum[:])) // "": of an older version
+	var digest [32]byte
+	_, _ = hex.Decode(digest[:], []byte(h.Digest)[:min(len(h.Digest), 64)]) // a damaged one tells nothing
 	return h.Intent, state.Raw{
-		Kind: state.RawPull, Account: h.Account, ItemID: h.ItemID, At: h.At, Status: h.Status,
+		Redacted: h.Redacted, Digest: digest, Kind: state.RawPull, Account: h.Account, ItemID: h.ItemID, At: h.At, Status: h.Status,
 		Complete: h.Complete && whole, Body: body,
 	}, nil
 }

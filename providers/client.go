@@ -309,7 +309,7 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 	large := len(answer.Body) > MaxAnswer
 	answer.Body = answer.Body[:min(len(answer.Body), MaxAnswer)]
 	answer.Complete = err == nil && !large
-	c.redactor.With(request.Secrets...).Answer(&answer)
+	c.redactor.With(request.Secrets...).Answer(&answer, MaxAnswer)
 	switch {
 	case err != nil:
 		return answer, c.fault(ctx, "reading the answer", err, true)

@@ -121,10 +121,10 @@ func (r *Redactor) Text(s string) string {
 	return string(clean)
 }
 
-// Answer redacts an answer's body. Of a compressed one that holds a credential
-// the content is kept in its place.
-func (r *Redactor) Answer(a *Answer) {
-	content, err := Unpack(a.Body, MaxAnswer)
+// Answer redacts an answer's body, which may be read up to bound (see Unpack). Of
+// a compressed one that holds a credential the content is kept in its place.
+func (r *Redactor) Answer(a *Answer, bound int) {
+	content, err := Unpack(a.Body, bound)
 	clean, redacted := r.Bytes(content)
 	if !redacted {
 		return

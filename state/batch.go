@@ -27,6 +27,10 @@ type Raw struct {
 	Status   int // HTTP status of an answer, 0 for a callback
 	Complete bool
 	Body     []byte
+	// Redacted says that credentials of ours in the body were overwritten, for a
+	// raw is exact but for these; Digest is then the SHA-256 of the body as it came.
+	Redacted bool
+	Digest   [32]byte
 	// Derived says that records and differences were made of it. Land a pull with
 	// false, then commit what it came to with Batch.Derived.
 	Derived bool

@@ -20,5 +20,8 @@ func (v *View) Raw(r *state.Raw) {
 	if !r.Complete {
 		text += ", cut short"
 	}
+	if r.Redacted {
+		text += ", redacted: credentials of yours that the vendor repeated are overwritten by *"
+	}
 	v.Note("\n# %s", text)
 }

@@ -61,21 +61,22 @@ func (p *packer) unpack(stored []byte, packed bool, size int64) ([]byte, error) 
 	return body, err
 }
 
-const rawColumns = `w.id, w.kind, w.account, w.item, w.at, w.status, w.complete, w.size, w.packed, w.body, u.raw IS NULL`
+const rawColumns = `w.id, w.kind, w.account, w.item, w.at, w.status, w.complete, w.size, w.packed, w.body, u.raw IS NULL, x.digest`
 
 var (
 	insertRaw = &query{"raw", `INSERT INTO raws (id, kind, account, item, at, status, complete, size, packed, body)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`}
+	insertRedacted  = &query{"redacted raw", `INSERT INTO redacted (raw, digest) VALUES (?1, ?2)`}
 	insertUnderived = &query{"underived raw", `INSERT INTO underived (raw) VALUES (?1)`}
 	deleteUnderived = &query{"derived raw", `DELETE FROM underived WHERE raw = ?1`}
 
-	selectRaw = &query{"raw", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id = +?1`}
+	selectRaw = &query{"raw", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id LEFT JOIN redacted x ON x.raw = w.id WHERE w.id = +?1`}
 
-	selectUnderived = &query{"underived raws", `SELECT ` + rawColumns + ` FROM underived u CROSS JOIN raws w ON w.id = u.raw ORDER BY u.raw`}
+	selectUnderived = &query{"underived raws", `SELECT ` + rawColumns + ` FROM underived u CROSS JOIN raws w ON w.id = u.raw LEFT JOIN redacted x ON x.raw = w.id ORDER BY u.raw`}
 
-	selectRaws = &query{"raws", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id WHERE w.id > ?1 ORDER BY w.id`}
+	selectRaws = &query{"raws", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id LEFT JOIN redacted x ON x.raw = w.id WHERE w.id > ?1 ORDER BY w.id`}
 
-	selectQuarantinedRaws = &query{"raws of quarantined records", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id
+	selectQuarantinedRaws = &query{"raws of quarantined records", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id LEFT JOIN redacted x ON x.raw = w.id
 		WHERE w.id > ?1 AND w.id IN (SELECT raw FROM records INDEXED BY records_quarantined WHERE status = 2) ORDER BY w.id`}
 )
 
@@ -90,6 +91,9 @@ func (w *writer) writeRaws(r *request) error {
 			boolArg(raw.Complete), int64(len(raw.Body)), boolArg(r.bodies[i].packed), r.bodies[i].stored)
 		if err == nil && !raw.Derived {
 			err = w.c.exec(insertUnderived, raw.ID)
+		}
+		if err == nil && raw.Redacted {
+			err = w.c.exec(insertRedacted, raw.ID, raw.Digest[:])
 		}
 		if err != nil {
 			return fmt.Errorf("raw %d: %w", raw.ID, err)
@@ -128,7 +132,8 @@ func (r *Reader) Underived(ctx context.Context) iter.Seq2[*state.Raw, error] {
 // raw reads the columns of rawColumns.
 func (r *Reader) raw(v *view, s *stmt) (*state.Raw, error) {
 	raw := &state.Raw{ID: s.int(0), Kind: state.RawKind(s.text(1)), ItemID: s.int(3), At: s.time(4), Status: int(s.int(5)),
-		Complete: s.bool(6), Derived: s.bool(10)}
+		Complete: s.bool(6), Derived: s.bool(10), Redacted: !s.null(11)}
+	copy(raw.Digest[:], s.bytes(11))
 	var err error
 	if raw.Account, err = v.account(s.int(2)); err != nil {
 		return nil, err

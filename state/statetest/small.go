@@ -23,7 +23,11 @@ func testEvidence(t *testing.T, d Driver) {
 		bodies := [][]byte{nil, {}, {0}, []byte("{}"), bytes.Repeat([]byte(`{"a":1}`), 50), bytes.Repeat([]byte(`{"a":1}`), 50_000), random, random[:511], random[:513]}
 		var want []state.Raw
 		for n, body := range bodies {
-			want = append(want, state.Raw{ID: b.rawID(), Kind: state.RawPull, Account: "ucloud", ItemID: int64(n), At: at(n), Status: 200, Complete: n%2 == 0, Body: body, Derived: true})
+			raw := state.Raw{ID: b.rawID(), Kind: state.RawPull, Account: "ucloud", ItemID: int64(n), At: at(n), Status: 200, Complete: n%2 == 0, Body: body, Derived: true}
+			if n == 3 {
+				raw.Redacted, raw.Digest = true, [32]byte{0: 1, 31: 2}
+			}
+			want = append(want, raw)
 		}
 		b.commit(&state.Batch{Raws: want})
 		b.reopen()

@@ -109,3 +109,9 @@ CREATE TABLE outbox (
   due      INTEGER,
   attempts INTEGER NOT NULL
 ) STRICT;
+
+-- Raws in which credentials of ours were overwritten.
+CREATE TABLE redacted (
+  raw    INTEGER PRIMARY KEY REFERENCES raws,
+  digest BLOB    NOT NULL -- SHA-256 of the body as it came
+) STRICT;
