@@ -42,10 +42,14 @@ var layers = []struct {
 	{"state/sqlite", []string{"durable", "failpoint", "value", "plan", "state"}},
 	{"state/statetest", []string{"value", "plan", "state"}},
 	{"agent/source", []string{"durable", "failpoint", "hclspec"}}, // knows no item
-	{"agent", []string{"agent/source", "durable", "failpoint", "value", "plan", "hclspec", "providers", "state"}},
+	{"agent", []string{"agent/source", "agent/schedule", "agent/record", "agent/web", "agent/replay", "failpoint", "value", "plan", "hclspec", "providers", "state"}},
+	{"agent/web", []string{"failpoint", "plan", "hclspec", "providers", "state", "agent/schedule", "agent/record"}},
+	{"agent/replay", []string{"value", "plan", "providers", "state", "agent/record"}},
+	{"agent/record", []string{"failpoint", "value", "plan", "providers", "state", "durable", "agent/schedule"}},
+	{"agent/schedule", []string{"providers"}},
 	{"tfjson", []string{"value", "plan"}},
 	{"cli/view", []string{"value", "plan", "tfjson", "state"}},
-	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent", "agent/source", "suggest", "tfjson", "cli/view"}},
+	{"cli", []string{"value", "plan", "hclspec", "providers", "providers/sandbox", "state", "state/sqlite", "agent", "agent/source", "agent/record", "suggest", "tfjson", "cli/view"}},
 	{"tests/oracle", []string{"value", "plan", "providers/sandbox", "state"}},
 	{"tests/harness", []string{"agent/source", "plan", "hclspec", "providers", "providers/sandbox", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
 	{"tests/acceptance", nil},
@@ -60,8 +64,8 @@ var only = map[string][]string{
 	"github.com/mattn/go-sqlite3":            {"state/sqlite"},
 	"github.com/hashicorp/go-retryablehttp":  {"providers"},
 	"github.com/fsnotify/fsnotify":           {"agent/source"},
-	"github.com/prometheus/client_golang":    {"agent"},
-	"github.com/prometheus/exporter-toolkit": {"agent"},
+	"github.com/prometheus/client_golang":    {"agent/web"},
+	"github.com/prometheus/exporter-toolkit": {"agent/web"},
 }
 
 // pure are the folders that touch nothing but their arguments, so they may not
@@ -69,6 +73,12 @@ var only = map[string][]string{
 var pure = []string{"hclspec/expressions", "hclspec/functions"}
 
 var outside = []string{"os", "os/exec", "net", "net/http", "log", "log/slog", "syscall"}
+
+// never are what some may not import, because it is others' to do.
+var never = map[string][]string{
+	"agent/record":   {"net/http", "github.com/hashicorp/hcl/v2"},
+	"agent/schedule": {"net/http", "github.com/hashicorp/hcl/v2"},
+}
 
 func TestImportsRunDown(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}\t{{join .Imports \" \"}}", "./...").Output()
@@ -101,6 +111,9 @@ func TestImportsRunDown(t *testing.T) {
 			}
 			if contains(pure, folder) && contains(outside, imported) {
 				t.Errorf("%s imports %s: it touches nothing but its arguments", folder, imported)
+			}
+			if contains(never[folder], imported) {
+				t.Errorf("%s imports %s: see its page", folder, imported)
 			}
 			for library, homes := range only {
 				if (imported == library || strings.HasPrefix(imported, library+"/")) && !contains(homes, folder) {

@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/waybill-dev/waybill/failpoint"
+	"github.com/waybill-dev/waybill/agent/record"
+	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -26,24 +27,23 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 	shown := p.result
 	p.result = &Result{Applied: true, Pulls: shown.Pulls}
 	started := r.Now()
-	c := &recorder{
-		catalog: p.catalog, store: store, now: r.Now, log: r.Log, revision: r.Revision,
-		accounts: p.accounts, spill: spill{dir: spillDir(p.opts.StatePath)}, abandon: ctx.Done(),
-	}
-	c.backlog.Store(true)
-	c.lost = func(windows []plan.LossWindow) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.result.LossWindows = append(p.result.LossWindows, windows...)
-	}
-	c.changed = func(item *plan.Item, fields []value.Field) {
-		if item.TrackedAt.Before(started) {
+	c := record.New(record.Options{
+		Catalog: p.catalog, Store: store, Now: r.Now, Log: r.Log, StatePath: p.opts.StatePath,
+		Revision: r.Revision, Accounts: p.accounts, Abandon: ctx.Done(),
+		Lost: func(windows []plan.LossWindow) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.result.Plan.Drift = append(p.result.Plan.Drift, plan.Change{Action: plan.Observe, Address: item.Address, Item: item, Fields: fields})
-		}
-	}
-	if err := c.takeIn(ctx); err != nil {
+			p.result.LossWindows = append(p.result.LossWindows, windows...)
+		},
+		Changed: func(item *plan.Item, fields []value.Field) {
+			if item.TrackedAt.Before(started) {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.result.Plan.Drift = append(p.result.Plan.Drift, plan.Change{Action: plan.Observe, Address: item.Address, Item: item, Fields: fields})
+			}
+		},
+	})
+	if err := c.TakeIn(ctx); err != nil {
 		return p.result, diags, err
 	}
 	if p.waves == 1 {
@@ -80,9 +80,9 @@ func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagno
 }
 
 // carryOutWave declares what was evaluated so far, then reads, pulls and derives.
-func (p *pass) carryOutWave(ctx context.Context, c *recorder, changes []plan.Change) error {
-	c.eval = p.ev.hcl
-	err := c.declare(ctx, changes, func(done, total int64) { p.runner.progress("tracking", done, total) })
+func (p *pass) carryOutWave(ctx context.Context, c *record.Recorder, changes []plan.Change) error {
+	c.Install(p.ev.hcl, nil, "")
+	err := c.Declare(ctx, changes, func(done, total int64) { p.runner.progress("tracking", done, total) })
 	if err != nil {
 		return err
 	}
@@ -95,15 +95,18 @@ func (p *pass) carryOutWave(ctx context.Context, c *recorder, changes []plan.Cha
 			return err
 		}
 	}
-	if err := c.foldAll(ctx); err != nil {
+	if err := c.FoldAll(ctx); err != nil {
 		return err
 	}
-	return c.catchUp(ctx, p.ev)
+	if err := c.DeriveByClock(ctx); err != nil {
+		return err
+	}
+	return c.Rejudge(ctx, p.ev.expecting())
 }
 
 // readAll reads every unsettled item that this pass has not read and whose last
 // read is older than the floor, due or not.
-func (p *pass) readAll(ctx context.Context, c *recorder) error {
+func (p *pass) readAll(ctx context.Context, c *record.Recorder) error {
 	reads, err := p.collectReads(ctx, c)
 	if err != nil || len(reads) == 0 {
 		return err
@@ -111,22 +114,19 @@ func (p *pass) readAll(ctx context.Context, c *recorder) error {
 	total := int64(len(reads))
 	var done atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(p.parallelism() + recording)
-	calls := make(chan struct{}, p.parallelism())
+	limits := schedule.NewLimits(p.parallelism())
 	for _, item := range reads {
+		answered, ended, err := limits.Enter(groupCtx)
+		if err != nil {
+			break // the group's error, or that of ctx, is told below
+		}
 		group.Go(func() error {
-			select {
-			case calls <- struct{}{}:
-			case <-groupCtx.Done():
-				return groupCtx.Err()
-			}
-			over := sync.OnceFunc(func() { <-calls })
-			defer over()
+			defer ended()
 			a := p.accounts[item.Account]
 			if p.refused(item.Account) {
 				return nil // one refusal of the credentials is enough
 			}
-			vendorErr, err := c.read(groupCtx, item, c.snapshot(), a, over)
+			vendorErr, err := c.Read(groupCtx, item, c.Snapshot(), a, answered)
 			if vendorErr != nil {
 				p.warn(item.Account, &item.Address, vendorErr)
 			}
@@ -137,17 +137,20 @@ func (p *pass) readAll(ctx context.Context, c *recorder) error {
 			return err
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
-func (p *pass) collectReads(ctx context.Context, c *recorder) ([]*plan.Item, error) {
+func (p *pass) collectReads(ctx context.Context, c *record.Recorder) ([]*plan.Item, error) {
 	now := p.runner.Now()
 	var reads []*plan.Item
-	for item, err := range c.store.Items(ctx, state.ItemFilter{}) {
+	for item, err := range p.reader.Items(ctx, state.ItemFilter{}) {
 		if err != nil {
 			return nil, fmt.Errorf("read the state: %w", err)
 		}
-		t, err := c.catalog.typeOf(item.Address.Type())
+		t, err := p.catalog.TypeOf(item.Address.Type())
 		if err != nil {
 			return nil, err
 		}
@@ -188,16 +191,16 @@ func (p *pass) refused(account string) bool {
 }
 
 // pullAll drains every policy's queue that this pass has not pulled.
-func (p *pass) pullAll(ctx context.Context, c *recorder) error {
+func (p *pass) pullAll(ctx context.Context, c *record.Recorder) error {
 	if !p.opts.Pull {
 		return nil
 	}
 	var policies []*plan.Item
-	for item, err := range c.store.Items(ctx, state.ItemFilter{}) {
+	for item, err := range p.reader.Items(ctx, state.ItemFilter{}) {
 		if err != nil {
 			return fmt.Errorf("read the state: %w", err)
 		}
-		if t, err := c.catalog.typeOf(item.Address.Type()); err == nil && t.Kind == plan.Policy {
+		if t, err := p.catalog.TypeOf(item.Address.Type()); err == nil && t.Kind == plan.Policy {
 			policies = append(policies, item)
 		}
 	}
@@ -215,42 +218,27 @@ func (p *pass) pullAll(ctx context.Context, c *recorder) error {
 	return nil
 }
 
-// drain pulls page after page while they come full.
-func (p *pass) drain(ctx context.Context, c *recorder, item *plan.Item, a *account) error {
-	for ctx.Err() == nil {
-		page, err := c.pull(ctx, item, a)
+// drain pulls one policy's queue.
+func (p *pass) drain(ctx context.Context, c *record.Recorder, item *plan.Item, a *providers.Account) error {
+	vendorErr, err := c.Drain(ctx, item, a, func(reports int) {
 		for i := range p.result.Pulls {
 			if p.result.Pulls[i].Address == item.Address {
-				p.result.Pulls[i].Pulled += page.reports
+				p.result.Pulls[i].Pulled += reports
 			}
 		}
-		if err != nil {
-			return err
-		}
-		if page.err != nil {
-			p.warn(item.Account, &item.Address, page.err)
-			return nil
-		}
-		if !page.full || !drains(c.catalog, item) {
-			return nil
-		}
-		p.runner.progress("pulling", int64(page.reports), 0)
+		p.runner.progress("pulling", int64(reports), 0)
+	})
+	if err != nil {
+		return err
+	}
+	if vendorErr != nil && !errors.Is(vendorErr, schedule.ErrNoCall) {
+		p.warn(item.Account, &item.Address, vendorErr)
 	}
 	return ctx.Err()
 }
 
-// drains reports whether a policy says to pull again at once while pages are full.
-func drains(c catalog, item *plan.Item) bool {
-	t, err := c.typeOf(item.Address.Type())
-	if err != nil {
-		return false
-	}
-	args, err := value.Decode(item.Args, t.ArgsType())
-	return err == nil && args.Type().HasAttribute("drain") && !args.GetAttr("drain").IsNull() && args.GetAttr("drain").True()
-}
-
 // finishApply evaluates and records outputs and checks, and gathers what stands.
-func (p *pass) finishApply(ctx context.Context, c *recorder) (hcl.Diagnostics, error) {
+func (p *pass) finishApply(ctx context.Context, c *record.Recorder) (hcl.Diagnostics, error) {
 	p.ev.hcl.Renew()
 	clear(p.ev.seen.overlay) // what was found is recorded by now, or is not to be
 	diags, err := p.assess(ctx)
@@ -264,7 +252,7 @@ func (p *pass) finishApply(ctx context.Context, c *recorder) (hcl.Diagnostics, e
 			outputs = append(outputs, plan.Output{Name: o.Name, Sensitive: o.Sensitive, Value: o.After})
 		}
 	}
-	return diags, errors.Join(err, c.recordResults(ctx, outputs, p.result.Checks))
+	return diags, errors.Join(err, c.Results(ctx, outputs, p.result.Checks))
 }
 
 // mergeDrift keeps one change an item, its fields from the first before to the
@@ -282,21 +270,4 @@ func mergeDrift(drift []plan.Change) []plan.Change {
 		merged[i].Fields = append(merged[i].Fields, d.Fields...)
 	}
 	return merged
-}
-
-// recordResults records outputs and checks.
-func (c *recorder) recordResults(ctx context.Context, outputs []plan.Output, checks []plan.Check) error {
-	stored, err := storedOutputs(outputs)
-	if err != nil {
-		return err
-	}
-	if checks == nil {
-		checks = []plan.Check{}
-	}
-	failpoint.Hit(failpoint.ResultsBegin)
-	if err := c.store.Commit(ctx, &state.Batch{Outputs: &stored, Checks: &checks}); err != nil {
-		return fmt.Errorf("record outputs and checks: %w", err)
-	}
-	failpoint.Hit(failpoint.ResultsEnd)
-	return nil
 }

@@ -9,12 +9,12 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 
+	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
-	"github.com/waybill-dev/waybill/value"
 )
 
 // evaluation walks a configuration's blocks in the order of their dependencies,
@@ -33,7 +33,7 @@ type evaluation struct {
 	done bool
 }
 
-func newEvaluation(config *hclspec.Root, c catalog, reader state.Reader) *evaluation {
+func newEvaluation(config *hclspec.Root, c providers.Catalog, reader state.Reader) *evaluation {
 	s := &seen{catalog: c, reader: reader, desired: make(map[string][]plan.Desired), overlay: make(map[plan.Identity]*plan.Item)}
 	return &evaluation{
 		config: config, hcl: config.NewEvaluation(s), seen: s, reader: reader,
@@ -192,27 +192,6 @@ func (e *evaluation) removed(address plan.Address) bool {
 	return false
 }
 
-// storedOutputs are outputs as the state keeps them.
-func storedOutputs(outputs []plan.Output) ([]state.StoredOutput, error) {
-	stored := make([]state.StoredOutput, 0, len(outputs))
-	for _, o := range outputs {
-		s := state.StoredOutput{Name: o.Name, Sensitive: o.Sensitive}
-		if !o.Sensitive && o.Value != cty.NilVal && o.Value.IsWhollyKnown() {
-			s.Known = true
-			ty, err := ctyjson.MarshalType(o.Value.Type())
-			if err != nil {
-				return nil, fmt.Errorf("output %s: %w", o.Name, err)
-			}
-			if s.Value, err = value.Encode(o.Value); err != nil {
-				return nil, fmt.Errorf("output %s: %w", o.Name, err)
-			}
-			s.Type = ty
-		}
-		stored = append(stored, s)
-	}
-	return stored, nil
-}
-
 // outputChanges puts the outputs beside what the state has of them.
 func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]OutputChange, error) {
 	was := make(map[string]state.StoredOutput, len(before))
@@ -227,7 +206,7 @@ func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]Output
 		}
 		if old, ok := was[o.Name]; ok {
 			delete(was, o.Name)
-			v, err := OutputValue(old)
+			v, err := record.OutputValue(old)
 			if err != nil {
 				return nil, err
 			}
@@ -239,7 +218,7 @@ func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]Output
 		if _, gone := was[old.Name]; !gone {
 			continue
 		}
-		v, err := OutputValue(old)
+		v, err := record.OutputValue(old)
 		if err != nil {
 			return nil, err
 		}
@@ -248,22 +227,13 @@ func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]Output
 	return changes, nil
 }
 
-// OutputValue is a stored output's value: unknown before the first read, null
-// when it is sensitive and so was never stored.
-func OutputValue(o state.StoredOutput) (cty.Value, error) {
-	switch {
-	case o.Sensitive:
-		return cty.NullVal(cty.DynamicPseudoType), nil
-	case !o.Known:
-		return cty.DynamicVal, nil
+// expecting are the blocks with instances and expectations.
+func (e *evaluation) expecting() []plan.Address {
+	var blocks []plan.Address
+	for block, desired := range e.seen.desired {
+		if len(desired) > 0 && e.hcl.HasExpect(block) {
+			blocks = append(blocks, desired[0].Address.WithKey(plan.Key{}))
+		}
 	}
-	ty, err := ctyjson.UnmarshalType(o.Type)
-	if err != nil {
-		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
-	}
-	v, err := value.Decode(o.Value, ty)
-	if err != nil {
-		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
-	}
-	return v, nil
+	return blocks
 }

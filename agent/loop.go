@@ -1,23 +1,27 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/waybill-dev/waybill/agent/record"
+	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/agent/source"
+	"github.com/waybill-dev/waybill/agent/web"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -56,12 +60,13 @@ type Agent struct {
 	runner  *Runner
 	opts    AgentOptions
 	store   state.Store
-	rec     *recorder
-	metrics *metrics
+	catalog providers.Catalog
+	rec     *record.Recorder
+	metrics *web.Metrics
 	log     *slog.Logger
 
 	mu     sync.Mutex
-	queues map[string]*queue
+	queues map[string]*schedule.Queue
 	stops  map[string]context.CancelFunc
 	config *hclspec.Root
 	// snapshot is what config was loaded from.
@@ -75,17 +80,12 @@ type Agent struct {
 	// refill says that items were recorded that no queue was told of.
 	refill bool
 
-	// receiving is since when callbacks can be received and stored; used by run alone.
-	receiving time.Time
-
 	running   sync.WaitGroup
 	changed   chan struct{} // an item of a referred block changed
 	asked     chan chan error
 	ending    <-chan struct{} // closed when the agent is told to end
 	declared  atomic.Bool     // the declaration is recorded
 	listening atomic.Bool     // the receiver listens
-	refusing  atomic.Bool     // a callback could not be stored, and nothing proved since that it can
-	stored    atomic.Int64    // unix nanoseconds of the last proof that callbacks can be stored
 	turned    atomic.Int64    // unix nanoseconds of the loop's last turn
 }
 
@@ -93,31 +93,30 @@ type Agent struct {
 // open for writing; it is not closed.
 func (r *Runner) RunAgent(ctx context.Context, store state.Store, opts AgentOptions) error {
 	a := &Agent{
-		runner: r, opts: opts, store: store, log: r.Log, metrics: newMetrics(r.Version),
-		queues: make(map[string]*queue), stops: make(map[string]context.CancelFunc),
+		runner: r, opts: opts, store: store, log: r.Log, metrics: web.NewMetrics(r.Version), catalog: providers.NewCatalog(r.Vendors),
+		queues: make(map[string]*schedule.Queue), stops: make(map[string]context.CancelFunc),
 		changed: make(chan struct{}, 1), asked: make(chan chan error), retry: newRetry(),
 	}
 	abandon := make(chan struct{})
-	a.rec = &recorder{
-		catalog: newCatalog(r.Vendors), store: store, now: r.Now, log: r.Log, metrics: a.metrics,
-		unfolded: make(chan struct{}, 1), spill: spill{dir: spillDir(opts.StatePath)}, abandon: abandon,
-	}
-	a.rec.backlog.Store(true)
-	a.rec.rescheduled = a.scheduled
-	a.rec.changed = a.sawChange
-	a.metrics.registry.MustRegister(gauges{agent: a})
+	a.rec = record.New(record.Options{
+		Catalog: a.catalog, Store: store, Now: r.Now, Log: r.Log, StatePath: opts.StatePath, Meter: a.metrics,
+		Rescheduled: a.scheduled, Changed: a.sawChange, Abandon: abandon,
+	})
+	a.metrics.Gather(web.Sources{Store: store, Types: a.catalog.Types, Queues: a.allQueues, Now: r.Now})
 	return a.run(ctx, abandon)
 }
 
 func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
-	listeners, err := a.listen()
+	listeners, err := web.Listen(web.ListenOptions{
+		Admin: a.opts.Settings.Admin, Receiver: a.opts.Settings.Receiver, Dir: a.opts.Dir, Open: a.opts.Listen, Now: a.runner.Now, Log: a.log,
+	})
 	if err != nil {
 		return err
 	}
-	defer listeners.close()
+	defer listeners.Close()
 	defer func() { _ = a.opts.Source.Close() }() // nothing is left to be told
 	if a.opts.Listening != nil {
-		a.opts.Listening(listeners.adminAddr(), listeners.receiverAddr())
+		a.opts.Listening(listeners.AdminAddr(), listeners.ReceiverAddr())
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -129,8 +128,9 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 		a.log.Info("stopped before the declaration was recorded; the next start goes on from there", "at", err)
 		return nil
 	}
-	served := listeners.serve(a)
-	a.log.Info("the agent runs", "admin", listeners.adminAddr().String(), "receiver", listeners.receiverAddr().String())
+	served := listeners.Serve(web.NewAdmin(a, a.metrics), web.NewReceiver(a.rec, a.metrics, a.runner.Now, a.log))
+	a.listening.Store(true)
+	a.log.Info("the agent runs", "admin", listeners.AdminAddr().String(), "receiver", listeners.ReceiverAddr().String())
 
 	work, stopWork := context.WithCancel(ctx)
 	defer stopWork()
@@ -141,8 +141,8 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	a.log.Info("stopping: what is in flight finishes")
 	longest := 5 * time.Second
 	for _, q := range a.allQueues() {
-		if q.account != nil {
-			longest = max(longest, q.account.Timeout)
+		if account := q.Account(); account != nil {
+			longest = max(longest, account.Timeout)
 		}
 	}
 	until := time.Now().Add(longest + 4*time.Second)
@@ -150,11 +150,11 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	defer last.Stop()
 	stopWork()
 	end() // the queues too, when it was not the signal that ended the loop
-	listeners.shutdown(longest)
+	listeners.Shutdown(longest)
 	a.waitFor(time.Until(until))
 	failpoint.Hit(failpoint.ShutdownIdle)
 	ending := context.WithoutCancel(ctx)
-	err = errors.Join(err, a.rec.foldAll(ending), a.heartbeat(ending))
+	err = errors.Join(err, a.rec.FoldAll(ending), a.rec.Heartbeat(ending))
 	failpoint.Hit(failpoint.ShutdownEnd)
 	if err == nil {
 		a.log.Info("stopped")
@@ -182,20 +182,20 @@ func (a *Agent) start(ctx context.Context) error {
 	if err := a.takeFirst(ctx); err != nil {
 		return err
 	}
-	if err := a.rec.takeIn(ctx); err != nil {
+	if err := a.rec.TakeIn(ctx); err != nil {
 		return err
 	}
-	if err := a.heartbeat(ctx); err != nil {
+	if err := a.rec.Heartbeat(ctx); err != nil {
 		return err
 	}
-	if err := a.rec.foldAll(ctx); err != nil {
+	if err := a.rec.FoldAll(ctx); err != nil {
 		return err
 	}
 	counts, err := a.store.Counts(ctx)
 	if err != nil {
 		return fmt.Errorf("count the state: %w", err)
 	}
-	a.metrics.seed(a.rec.accounts, counts)
+	a.metrics.Seed(a.rec.Accounts(), counts)
 	a.declared.Store(true)
 	return a.fill(ctx)
 }
@@ -215,19 +215,19 @@ func (a *Agent) fill(ctx context.Context) error {
 			overdue = append(overdue, slot)
 			late[slot.Account]++
 		default:
-			a.queueOf(slot.Type, slot.Account).add(slot.ItemID, slot.Due, slot.Due)
+			a.queueOf(slot.Type, slot.Account).Add(slot.ItemID, slot.Due, slot.Due)
 		}
 	}
 	for _, slot := range overdue {
-		a.queueOf(slot.Type, slot.Account).add(slot.ItemID, now.Add(spread(spreadOver(late[slot.Account]))), slot.Due)
+		a.queueOf(slot.Type, slot.Account).Add(slot.ItemID, now.Add(schedule.Spread(late[slot.Account])), slot.Due)
 	}
 	return nil
 }
 
 // queueOf is the queue of items of a type in an account.
-func (a *Agent) queueOf(typ, account string) *queue {
+func (a *Agent) queueOf(typ, account string) *schedule.Queue {
 	name := account
-	if t := a.rec.catalog.types[typ]; t == nil || t.Kind == plan.Counted {
+	if t := a.catalog.Types[typ]; t == nil || t.Kind == plan.Counted {
 		name = ""
 	}
 	a.mu.Lock()
@@ -238,18 +238,15 @@ func (a *Agent) queueOf(typ, account string) *queue {
 	return a.queues[""]
 }
 
-func (a *Agent) allQueues() []*queue {
+func (a *Agent) allQueues() []*schedule.Queue {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	queues := make([]*queue, 0, len(a.queues))
+	queues := make([]*schedule.Queue, 0, len(a.queues))
 	for _, q := range a.queues {
 		queues = append(queues, q)
 	}
-	slices.SortFunc(queues, func(x, y *queue) int {
-		if x.name < y.name {
-			return -1
-		}
-		return 1
+	slices.SortFunc(queues, func(x, y *schedule.Queue) int {
+		return cmp.Compare(x.Name(), y.Name())
 	})
 	return queues
 }
@@ -257,7 +254,7 @@ func (a *Agent) allQueues() []*queue {
 // scheduled puts an item's next turn on its queue.
 func (a *Agent) scheduled(item *plan.Item) {
 	if !item.Due.IsZero() && a.declared.Load() {
-		a.queueOf(item.Address.Type(), item.Account).add(item.ID, item.Due, item.Due)
+		a.queueOf(item.Address.Type(), item.Account).Add(item.ID, item.Due, item.Due)
 	}
 }
 
@@ -280,16 +277,16 @@ func (a *Agent) foldLoop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-a.rec.unfolded:
+		case <-a.rec.Unfolded():
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(100 * time.Millisecond):
 		}
-		if err := a.rec.foldAll(context.WithoutCancel(ctx)); err != nil {
+		if err := a.rec.FoldAll(context.WithoutCancel(ctx)); err != nil {
 			a.log.Error("records could not be counted; trying again", "error", err)
-			a.rec.recorded()
+			a.rec.Recorded()
 		}
 	}
 }
@@ -348,12 +345,12 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 			if now.Sub(lastBeat).Abs() < beatEvery && a.healthy() { // a clock that is set back puts no beat off
 				continue
 			}
-			if err := a.heartbeat(ctx); err != nil {
+			if err := a.rec.Heartbeat(ctx); err != nil {
 				a.log.Error("the state cannot be written: callbacks are refused with 503 until it can", "error", err)
 				continue
 			}
 			lastBeat = now
-			if err := a.rec.takeIn(ctx); err != nil && !errors.Is(err, errPulling) {
+			if err := a.rec.TakeIn(ctx); err != nil && !errors.Is(err, record.ErrPulling) {
 				a.log.Error("what was pulled before could not be taken in yet", "error", err)
 			}
 		}
@@ -363,102 +360,3 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 // beatEvery is how often the agent proves, and remembers, that callbacks can be
 // stored.
 const beatEvery = 30 * time.Second
-
-// noteAlive is the note of when callbacks could last be stored.
-const noteAlive = "receiver_alive_at"
-
-// outageAfter is how long NXCLOUD repeats a callback (Number Check callback, retries).
-const outageAfter = time.Hour
-
-// retryChance is for how long callbacks must be received before those that were
-// refused until then can be taken to have come again: NXCLOUD tries every minute.
-const retryChance = 70 * time.Second
-
-// heartbeat proves that callbacks can be stored and remembers it, and in the same
-// commit records a loss window for each receiving account when they could not be
-// for longer than the vendor repeats them.
-func (a *Agent) heartbeat(ctx context.Context) error {
-	failpoint.Hit(failpoint.HeartbeatBegin)
-	now := a.runner.Now()
-	if a.receiving.IsZero() || now.Before(a.receiving) {
-		a.receiving = now
-	}
-	batch, err := a.alive(ctx, now)
-	if err == nil {
-		err = a.prove(ctx)
-	}
-	if err == nil {
-		err = a.store.Commit(ctx, batch)
-	}
-	if err != nil {
-		a.stored.Store(0)
-		a.receiving = time.Time{}
-		return fmt.Errorf("record that the receiver is alive: %w", err)
-	}
-	failpoint.Hit(failpoint.HeartbeatEnd)
-	a.stored.Store(now.UnixNano())
-	a.rec.tellLosses(batch.LossWindows)
-	return nil
-}
-
-// notStored remembers that a callback could not be stored: the agent is not ready
-// until a commit as large as a callback may be has gone well.
-func (a *Agent) notStored() {
-	a.refusing.Store(true)
-	a.stored.Store(0)
-}
-
-// prove commits as much as a callback may hold, and takes it back.
-func (a *Agent) prove(ctx context.Context) error {
-	if !a.refusing.Load() {
-		return nil
-	}
-	for _, text := range []string{strings.Repeat("x", maxCallback), ""} {
-		if err := a.store.Commit(ctx, &state.Batch{Notes: map[state.NoteKey]string{{Name: "proof"}: text}}); err != nil {
-			return err
-		}
-	}
-	a.refusing.Store(false)
-	return nil
-}
-
-// alive says what is to be remembered of the receiver. The time does not move on
-// before the vendor has had a chance to come again, so that an agent which dies
-// soon after each start counts as down throughout.
-func (a *Agent) alive(ctx context.Context, now time.Time) (*state.Batch, error) {
-	key := state.NoteKey{Name: noteAlive}
-	batch := &state.Batch{Notes: map[state.NoteKey]string{key: plan.FormatTime(now)}}
-	text, err := a.store.Note(ctx, key)
-	if err != nil || text == "" {
-		return batch, err
-	}
-	last, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return nil, fmt.Errorf("note %s: %w", noteAlive, err)
-	}
-	until := a.receiving // so long nothing was received
-	chance := now.Sub(a.receiving) >= retryChance
-	if chance {
-		until = now // the beats since tell of nothing else
-	}
-	switch {
-	case until.Sub(last) > outageAfter:
-		for name, account := range a.rec.accounts {
-			if account.Gate != nil {
-				batch.LossWindows = append(batch.LossWindows, plan.LossWindow{
-					Account: name, From: last, To: now, Bound: -1, Cause: plan.LossOutage,
-					Detail: "callbacks could not be received for longer than the vendor repeats them (60 minutes)",
-				})
-			}
-		}
-	case !chance && !last.After(now):
-		batch.Notes[key] = text
-	}
-	return batch, nil
-}
-
-// healthy reports whether callbacks can be stored and the loop turns.
-func (a *Agent) healthy() bool {
-	now := a.runner.Now()
-	return a.stored.Load() != 0 && now.Sub(time.Unix(0, a.turned.Load())) < time.Minute
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
@@ -79,8 +80,8 @@ type pass struct {
 	runner   *Runner
 	config   *hclspec.Root
 	opts     PassOptions
-	catalog  catalog
-	accounts map[string]*account
+	catalog  providers.Catalog
+	accounts map[string]*providers.Account
 	reader   state.Reader
 	ev       *evaluation
 	result   *Result
@@ -98,7 +99,7 @@ func (r *Runner) newPass(ctx context.Context, config *hclspec.Root, reader state
 	if diags.HasErrors() {
 		return nil, config.Mistakes(ctx, diags), nil
 	}
-	c := newCatalog(r.Vendors)
+	c := providers.NewCatalog(r.Vendors)
 	accounts, err := r.connect(c, declared)
 	if err != nil {
 		return nil, diags, err
@@ -129,7 +130,7 @@ func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
 	group.SetLimit(p.parallelism())
 	var done int64
 	for typ, desired := range types {
-		t, err := p.catalog.typeOf(typ)
+		t, err := p.catalog.TypeOf(typ)
 		if err != nil {
 			return err
 		}
@@ -172,15 +173,15 @@ func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
 
 // lookAt reads one item and keeps the difference.
 func (p *pass) lookAt(ctx context.Context, t *plan.Type, item *plan.Item, declared plan.Item) error {
-	r := poll(ctx, t, p.accounts[item.Account], &declared, p.runner.Now)
-	if r.err != nil {
-		p.warn(item.Account, &item.Address, r.err)
+	r := record.Poll(ctx, t, p.accounts[item.Account], &declared, p.runner.Now)
+	if r.Err != nil {
+		p.warn(item.Account, &item.Address, r.Err)
 	}
-	next, fields, err := after(t, &declared, r, pace{Settings: plan.Settings{MaxInterval: plan.DefaultMaxInterval}})
+	next, fields, err := record.After(t, &declared, r, record.Pace{Settings: plan.Settings{MaxInterval: plan.DefaultMaxInterval}})
 	if err != nil {
 		return err
 	}
-	if r.err == nil {
+	if r.Err == nil {
 		p.mu.Lock()
 		p.result.Reads++
 		p.mu.Unlock()
@@ -199,7 +200,7 @@ func (p *pass) tickAll(ctx context.Context, ids []int64, now time.Time) error {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	for _, item := range items {
-		t, err := p.catalog.typeOf(item.Address.Type())
+		t, err := p.catalog.TypeOf(item.Address.Type())
 		if err != nil {
 			return err
 		}
@@ -227,7 +228,7 @@ func (p *pass) tick(t *plan.Type, item *plan.Item, declared plan.Item, now time.
 			return fmt.Errorf("count the records of %s: %w", item.Address, err)
 		}
 	}
-	fields, err := rederive(t, &next, tally.Tally, now)
+	fields, err := record.Rederive(t, &next, tally.Tally, now)
 	if err != nil {
 		return err
 	}
@@ -297,7 +298,7 @@ func (p *pass) survey(ctx context.Context) error {
 	}
 	for i := range p.ev.desired {
 		d := &p.ev.desired[i]
-		t, err := p.catalog.typeOf(d.Address.Type())
+		t, err := p.catalog.TypeOf(d.Address.Type())
 		if err != nil {
 			return err
 		}
@@ -324,7 +325,7 @@ func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
 	var gaveUp []int64
 	now := p.runner.Now()
 	changes, err := p.ev.diff(ctx, func(item *plan.Item) {
-		if t := p.catalog.types[item.Address.Type()]; item.Settled || t == nil || t.Kind != plan.Polled || t.ClockDriven || p.opts.Refresh {
+		if t := p.catalog.Types[item.Address.Type()]; item.Settled || t == nil || t.Kind != plan.Polled || t.ClockDriven || p.opts.Refresh {
 			return
 		}
 		if item.GaveUp(now) {
@@ -381,7 +382,7 @@ func (p *pass) expectations(ctx context.Context) error {
 		if len(desired) == 0 || !p.ev.hcl.HasExpect(block) {
 			continue
 		}
-		t, err := p.catalog.typeOf(desired[0].Address.Type())
+		t, err := p.catalog.TypeOf(desired[0].Address.Type())
 		if err != nil {
 			return err
 		}
@@ -403,7 +404,7 @@ func (p *pass) expectations(ctx context.Context) error {
 			}
 			found := *item
 			found.Declare(d)
-			if _, _, err := judge(p.ev.hcl, t, &found, now); err != nil {
+			if _, _, err := record.Judge(p.ev.hcl, t, &found, now); err != nil {
 				return err
 			}
 			for _, e := range found.Expectations {

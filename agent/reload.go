@@ -11,10 +11,12 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
 )
 
 // reloadState is how the last reload ended.
@@ -107,7 +109,7 @@ func (a *Agent) reloaded(ctx context.Context, why string) error {
 		a.log.Error("the reload was refused; the last good configuration stays", "why", why, "error", err)
 		return err
 	}
-	a.log.Info("reloaded", "why", why, "revision", a.rec.revision)
+	a.log.Info("reloaded", "why", why, "revision", a.rec.Revision())
 	return nil
 }
 
@@ -160,8 +162,7 @@ func (a *Agent) taken(restart string) {
 	a.mu.Lock()
 	a.reload = reloadState{at: now, restart: restart}
 	a.mu.Unlock()
-	a.metrics.reloadOK.Set(1)
-	a.metrics.reloadTime.Set(float64(now.Unix()))
+	a.metrics.Taken(now)
 	if restart != "" {
 		a.log.Warn("a change needs a restart", "what", restart)
 	}
@@ -172,7 +173,7 @@ func (a *Agent) refused(err error) {
 	a.mu.Lock()
 	a.reload.at, a.reload.err, a.reload.unrecorded = a.runner.Now(), err, !errors.Is(err, errNotTaken)
 	a.mu.Unlock()
-	a.metrics.reloadOK.Set(0)
+	a.metrics.Reloaded(false)
 }
 
 // evaluated remembers how the evaluation of dependents ended: one that was
@@ -183,11 +184,7 @@ func (a *Agent) evaluated(err error) {
 	a.reload.dependents = err
 	sound := err == nil && a.reload.err == nil
 	a.mu.Unlock()
-	if sound {
-		a.metrics.reloadOK.Set(1)
-	} else {
-		a.metrics.reloadOK.Set(0)
-	}
+	a.metrics.Reloaded(sound)
 	if err != nil && (before == nil || before.Error() != err.Error()) {
 		a.log.Error("what depends on observed values could not be evaluated again; the declaration stays as it was", "error", err)
 	}
@@ -229,7 +226,7 @@ func (a *Agent) needsRestart(settings hclspec.Settings) string {
 type candidate struct {
 	config   *hclspec.Root
 	settings hclspec.Settings
-	accounts map[string]*account
+	accounts map[string]*providers.Account
 	ev       *evaluation
 	changes  []plan.Change
 }
@@ -249,7 +246,7 @@ func (a *Agent) take(ctx context.Context, snapshot *source.Snapshot, limit *hcls
 	}
 	// Nothing of it is in force before it is recorded.
 	fresh := a.makeQueues(c.accounts)
-	if err := a.rec.adopt(ctx, c.ev.hcl, c.accounts, snapshot.Revision(ctx).ID, c.changes); err != nil {
+	if err := a.rec.Adopt(ctx, c.ev.hcl, c.accounts, snapshot.Revision(ctx).ID, c.changes); err != nil {
 		a.dropQueues(fresh)
 		a.refill = true // a part of it may be recorded
 		return err
@@ -330,7 +327,7 @@ func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, limit *hcls
 		limit = &c.settings.MaxUntrack
 	}
 	var err error
-	if c.accounts, err = a.runner.connect(a.rec.catalog, declared); err != nil {
+	if c.accounts, err = a.runner.connect(a.catalog, declared); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
 	c.ev, c.changes, err = a.consider(ctx, config, *limit)
@@ -362,7 +359,7 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 	if a.opts.Evaluated != nil {
 		a.opts.Evaluated(ev.desired)
 	}
-	if err := a.rec.adopt(ctx, ev.hcl, nil, "", changes); err != nil {
+	if err := a.rec.Adopt(ctx, ev.hcl, nil, "", changes); err != nil {
 		return err
 	}
 	return a.recordResults(ctx, ev)
@@ -371,7 +368,7 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 // consider evaluates and diffs a configuration without recording, and refuses
 // what would forget too much.
 func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limit hclspec.Untrack) (*evaluation, []plan.Change, error) {
-	ev := newEvaluation(config, a.rec.catalog, a.store)
+	ev := newEvaluation(config, a.catalog, a.store)
 	if diags, _ := ev.all(ctx, nil); diags.HasErrors() {
 		return nil, nil, a.notTaken(config, config.Mistakes(ctx, diags))
 	}
@@ -410,11 +407,11 @@ func (a *Agent) recordResults(ctx context.Context, ev *evaluation) error {
 		a.log.Warn("an output or a check cannot be evaluated", "summary", d.Summary, "detail", d.Detail)
 	}
 	a.logChecks(checks)
-	if err := a.rec.recordResults(ctx, outputs, checks); err != nil {
+	if err := a.rec.Results(ctx, outputs, checks); err != nil {
 		return err
 	}
-	a.rec.recorded()
-	if err := a.rec.judgeAnew(ctx, ev); err != nil {
+	a.rec.Recorded()
+	if err := a.rec.Rejudge(ctx, ev.expecting()); err != nil {
 		return err
 	}
 	ev.rest()
@@ -448,12 +445,12 @@ func (a *Agent) notTaken(config *hclspec.Root, diags hcl.Diagnostics) error {
 
 // makeQueues makes a queue for each account that has none, and for "", where what
 // only the clock and records change is. They take turns, and begin none yet.
-func (a *Agent) makeQueues(accounts map[string]*account) (fresh []*queue) {
+func (a *Agent) makeQueues(accounts map[string]*providers.Account) (fresh []*schedule.Queue) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	add := func(name string, account *account) {
+	add := func(name string, account *providers.Account) {
 		if a.queues[name] == nil {
-			a.queues[name] = newQueue(name, a.rec, account)
+			a.queues[name] = schedule.New(name, account, a.attend, a.runner.Now, a.log)
 			fresh = append(fresh, a.queues[name])
 		}
 	}
@@ -465,17 +462,17 @@ func (a *Agent) makeQueues(accounts map[string]*account) (fresh []*queue) {
 }
 
 // dropQueues takes back queues that did not begin.
-func (a *Agent) dropQueues(fresh []*queue) {
+func (a *Agent) dropQueues(fresh []*schedule.Queue) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, q := range fresh {
-		delete(a.queues, q.name)
+		delete(a.queues, q.Name())
 	}
 }
 
 // connectQueues gives each queue the connection of its account, lets the fresh
 // ones begin, and ends those of accounts that are no more.
-func (a *Agent) connectQueues(ctx context.Context, accounts map[string]*account, fresh []*queue) {
+func (a *Agent) connectQueues(ctx context.Context, accounts map[string]*providers.Account, fresh []*schedule.Queue) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for name, q := range a.queues {
@@ -483,31 +480,13 @@ func (a *Agent) connectQueues(ctx context.Context, accounts map[string]*account,
 		case slices.Contains(fresh, q):
 			work, stop := context.WithCancel(ctx)
 			a.stops[name] = stop
-			a.running.Go(func() { q.run(work) })
+			a.running.Go(func() { q.Run(work) })
 		case ok:
-			q.swap(account)
+			q.Swap(account)
 		case name != "":
 			a.stops[name]()
 			delete(a.queues, name)
 			delete(a.stops, name)
 		}
 	}
-}
-
-// adopt records a declaration, and makes the evaluation that it comes from, and
-// with accounts their connections and a revision, the ones that are recorded
-// under. When it cannot be recorded, those before stay in force.
-func (c *recorder) adopt(ctx context.Context, ev *hclspec.Evaluation, accounts map[string]*account, revision string, changes []plan.Change) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	evalBefore, accountsBefore, revisionBefore := c.eval, c.accounts, c.revision
-	c.eval = ev
-	if accounts != nil {
-		c.accounts, c.revision = accounts, revision
-	}
-	if err := c.declareHeld(ctx, changes, nil); err != nil {
-		c.eval, c.accounts, c.revision = evalBefore, accountsBefore, revisionBefore
-		return err
-	}
-	return nil
 }

@@ -6,7 +6,6 @@
 package agent
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -44,31 +43,7 @@ func (r *Runner) progress(phase string, done, total int64) {
 	}
 }
 
-// account is a provider block and its live connection.
-type account struct {
-	plan.Account
-	*providers.Connection
-	vendor *providers.Definition
-}
-
 // connect makes a connection for every provider block; no network call is made.
-func (r *Runner) connect(c catalog, accounts []plan.Account) (map[string]*account, error) {
-	live := make(map[string]*account, len(accounts))
-	for _, a := range accounts {
-		vendor, ok := c.byName[a.Provider]
-		if !ok {
-			return nil, fmt.Errorf("provider %s is not known to this version of Waybill", a.Provider)
-		}
-		connection, err := vendor.Connect(a.Config, providers.Options{
-			Transport: r.Transport,
-			Now:       r.Now,
-			Log:       r.Log,
-			UserAgent: "waybill/" + r.Version,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("provider %s: %w", a.Name, err)
-		}
-		live[a.Name] = &account{Account: a, Connection: connection, vendor: vendor}
-	}
-	return live, nil
+func (r *Runner) connect(c providers.Catalog, accounts []plan.Account) (map[string]*providers.Account, error) {
+	return c.Connect(accounts, providers.Options{Transport: r.Transport, Now: r.Now, Log: r.Log, UserAgent: "waybill/" + r.Version})
 }

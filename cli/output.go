@@ -10,7 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
-	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/value"
@@ -73,7 +73,7 @@ func recordedOutputs(ctx context.Context, reader state.Reader) ([]plan.Output, e
 	}
 	outputs := make([]plan.Output, len(stored))
 	for i, o := range stored {
-		v, err := agent.OutputValue(o)
+		v, err := record.OutputValue(o)
 		if err != nil {
 			return nil, err
 		}

@@ -5,15 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"time"
 
+	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
-	"github.com/waybill-dev/waybill/value"
 )
-
-// editChunk is how many items one commit of state mv and state rm holds.
-const editChunk = 5000
 
 func stateMoveCommand() *command {
 	var flags stateFlags
@@ -90,9 +86,9 @@ func (p *program) stateMove(ctx context.Context, store state.Store, from, to pla
 	if block && !to.Key().IsNone() {
 		return fmt.Errorf("%s names %d instances, which cannot all move to %s: leave the key out", from, len(items), to)
 	}
-	now := p.now().UTC()
-	batch := &state.Batch{}
-	for _, item := range items {
+	moves := make([]record.Move, len(items))
+	was, is := make([]plan.Address, len(items)), make([]plan.Address, len(items))
+	for i, item := range items {
 		target := to
 		if block {
 			target = target.WithKey(item.Address.Key())
@@ -106,23 +102,18 @@ func (p *program) stateMove(ctx context.Context, store state.Store, from, to pla
 		case !errors.Is(err, state.ErrNotFound):
 			return fmt.Errorf("read state: %w", contextError(ctx, err))
 		}
-		moved := *item
-		moved.Address = target
-		batch.Items = append(batch.Items, state.ItemWrite{Item: moved})
-		batch.Events = append(batch.Events, plan.Event{
-			At: now, ItemID: item.ID, Address: target, Action: plan.Moved, Revision: item.Revision,
-			Changes: []value.Field{plan.AddressField(item.Address, target)},
-		})
+		moves[i], was[i], is[i] = record.Move{Item: item, To: target}, item.Address, target
 	}
-	if err := commitEdit(ctx, store, batch); err != nil {
-		return err
-	}
-	was, is := make([]plan.Address, len(items)), make([]plan.Address, len(items))
-	for i := range items {
-		was[i], is[i] = items[i].Address, batch.Items[i].Address
+	if err := p.recorder(store).Move(ctx, moves); err != nil {
+		return contextError(ctx, err)
 	}
 	p.view.Moved(was, is)
 	return nil
+}
+
+// recorder records edits of a state.
+func (p *program) recorder(store state.Store) *record.Recorder {
+	return record.New(record.Options{Store: store, Now: p.now, Log: p.log})
 }
 
 func stateRemoveCommand() *command {
@@ -152,48 +143,25 @@ func stateRemoveCommand() *command {
 }
 
 func (p *program) stateRemove(ctx context.Context, store state.Store, addresses []plan.Address) error {
-	now := p.now().UTC()
-	batch := &state.Batch{}
 	taken := make(map[int64]bool)
-	var gone []plan.Address
+	var gone []*plan.Item
+	var where []plan.Address
 	for _, a := range addresses {
 		items, err := covered(ctx, store, a)
 		if err != nil {
 			return err
 		}
 		for _, item := range items {
-			if taken[item.ID] {
-				continue
+			if !taken[item.ID] {
+				taken[item.ID] = true
+				gone, where = append(gone, item), append(where, item.Address)
 			}
-			taken[item.ID] = true
-			gone = append(gone, item.Address)
-			write := state.ItemWrite{Item: *item}
-			fields, err := plan.ForgetFields(item)
-			if err != nil {
-				return fmt.Errorf("forget %s: %w", item.Address, err)
-			}
-			write.ForgottenAt, write.Due = now, time.Time{}
-			batch.Items = append(batch.Items, write)
-			batch.Events = append(batch.Events, plan.Event{At: now, ItemID: item.ID, Address: item.Address, Action: plan.Forget, Revision: item.Revision, Changes: fields})
 		}
 	}
-	if err := commitEdit(ctx, store, batch); err != nil {
-		return err
+	if err := p.recorder(store).Forget(ctx, gone); err != nil {
+		return contextError(ctx, err)
 	}
-	p.view.Removed(gone)
-	return nil
-}
-
-// commitEdit records an edit. A large one goes in pieces, each of them whole: a
-// failure in between leaves the rest as it was, to be done by the same command again.
-func commitEdit(ctx context.Context, store state.Store, batch *state.Batch) error {
-	for start := 0; start < len(batch.Items); start += editChunk {
-		end := min(start+editChunk, len(batch.Items))
-		piece := &state.Batch{Items: batch.Items[start:end], Events: batch.Events[start:end]}
-		if err := store.Commit(ctx, piece); err != nil {
-			return fmt.Errorf("record the edit: %w", contextError(ctx, err))
-		}
-	}
+	p.view.Removed(where)
 	return nil
 }
 

@@ -1,21 +1,23 @@
-package agent
+package web
 
 import (
 	"context"
+	"iter"
 	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/waybill-dev/waybill/agent/record"
+	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 )
 
-// metrics are what people may count on (PRODUCT.md). A nil *metrics counts
-// nothing, for plan and apply.
-type metrics struct {
+// Metrics are what people may count on. They implement record.Meter.
+type Metrics struct {
 	registry      *prometheus.Registry
 	reads         *prometheus.CounterVec
 	readDuration  *prometheus.HistogramVec
@@ -26,8 +28,9 @@ type metrics struct {
 	reloadTime    prometheus.Gauge
 }
 
-func newMetrics(version string) *metrics {
-	m := &metrics{
+// NewMetrics makes the metrics of a process.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "waybill_reads_total", Help: "Reads and pulls, by provider and how they ended.",
@@ -60,10 +63,10 @@ func newMetrics(version string) *metrics {
 	return m
 }
 
-// seed makes the series of a provider exist from the start, so that rates and
+// Seed makes the series of a provider exist from the start, so that rates and
 // alerts see their first increase. Loss windows that the start itself recorded are
 // among the counts already.
-func (m *metrics) seed(accounts map[string]*account, counts state.Counts) {
+func (m *Metrics) Seed(accounts map[string]*providers.Account, counts state.Counts) {
 	m.lossWindows.Reset()
 	for name, a := range accounts {
 		switch {
@@ -82,20 +85,8 @@ func (m *metrics) seed(accounts map[string]*account, counts state.Counts) {
 	}
 }
 
-func (m *metrics) read(a *account, r reading, took time.Duration) {
-	if m == nil {
-		return
-	}
-	m.call(a.Name, r.err, r.err == nil && r.observation.NotFound, took)
-}
-
-func (m *metrics) pull(a *account, err error, took time.Duration) {
-	if m != nil {
-		m.call(a.Name, err, false, took)
-	}
-}
-
-func (m *metrics) call(provider string, err error, notFound bool, took time.Duration) {
+// Call counts a read or a pull.
+func (m *Metrics) Call(account string, err error, notFound bool, took time.Duration) {
 	result := "ok"
 	switch {
 	case err != nil:
@@ -103,36 +94,61 @@ func (m *metrics) call(provider string, err error, notFound bool, took time.Dura
 	case notFound:
 		result = "not_found"
 	}
-	m.reads.WithLabelValues(provider, result).Inc()
-	m.readDuration.WithLabelValues(provider).Observe(took.Seconds())
+	m.reads.WithLabelValues(account, result).Inc()
+	m.readDuration.WithLabelValues(account).Observe(took.Seconds())
 }
 
-func (m *metrics) pulled(account string, n int) {
-	if m != nil {
-		m.pulledRecords.WithLabelValues(account).Add(float64(n)) // a count of records, no amount
-	}
+// Pulled counts records that a pull brought and that were new.
+func (m *Metrics) Pulled(account string, n int) {
+	m.pulledRecords.WithLabelValues(account).Add(float64(n)) // a count of records, no amount
 }
 
-func (m *metrics) callback(account, result string) {
-	if m != nil {
-		m.callbacks.WithLabelValues(account, result).Inc()
-	}
-}
-
-func (m *metrics) losses(windows []plan.LossWindow) {
-	if m == nil {
-		return
-	}
+// Lost counts loss windows.
+func (m *Metrics) Lost(windows []plan.LossWindow) {
 	for i := range windows {
 		m.lossWindows.WithLabelValues(windows[i].Account).Inc()
 	}
 }
 
+func (m *Metrics) callback(account, result string) {
+	m.callbacks.WithLabelValues(account, result).Inc()
+}
+
+// Taken says that a configuration was taken.
+func (m *Metrics) Taken(at time.Time) {
+	m.reloadOK.Set(1)
+	m.reloadTime.Set(float64(at.Unix()))
+}
+
+// Reloaded says whether what is declared is what runs.
+func (m *Metrics) Reloaded(ok bool) {
+	if ok {
+		m.reloadOK.Set(1)
+	} else {
+		m.reloadOK.Set(0)
+	}
+}
+
+// Sources are what the gauges are read from when somebody asks.
+type Sources struct {
+	Store  Figures
+	Types  map[string]*plan.Type
+	Queues func() []*schedule.Queue
+	Now    func() time.Time
+}
+
+// Figures is the state, as far as the gauges need it.
+type Figures interface {
+	Counts(ctx context.Context) (state.Counts, error)
+	Items(ctx context.Context, filter state.ItemFilter) iter.Seq2[*plan.Item, error]
+}
+
+// Gather adds the gauges: what is counted when somebody asks.
+func (m *Metrics) Gather(s Sources) { m.registry.MustRegister(gauges{s}) }
+
 // gauges are what is counted when somebody asks: from the state, the queues and
 // the policies.
-type gauges struct {
-	agent *Agent
-}
+type gauges struct{ Sources }
 
 var (
 	itemsDesc        = prometheus.NewDesc("waybill_items", "Tracked items.", []string{"type", "outcome"}, nil)
@@ -154,19 +170,18 @@ func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	a := g.agent
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	counts, err := a.store.Counts(ctx)
+	counts, err := g.Store.Counts(ctx)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(itemsDesc, err)
 	} else {
-		for name := range a.rec.catalog.types {
+		for name := range g.Types {
 			for _, outcome := range []plan.Outcome{plan.Pending, plan.Succeeded, plan.Failed, plan.Partial, plan.Unknown} {
 				gauge(itemsDesc, float64(counts.Items[state.ItemCount{Type: name, Outcome: outcome}]), name, string(outcome))
 			}
-			if a.rec.catalog.types[name].Kind != plan.Counted {
+			if g.Types[name].Kind != plan.Counted {
 				continue
 			}
 			for _, status := range []plan.RecordStatus{plan.Matched, plan.Unmatched, plan.Quarantined} {
@@ -177,29 +192,29 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 			gauge(expectationsDesc, float64(counts.Expectations[s]), string(s))
 		}
 	}
-	now := a.runner.Now()
+	now := g.Now()
 	var lag time.Duration
-	for _, q := range a.allQueues() {
-		lag = max(lag, q.lag(now))
-		if q.account != nil {
+	for _, q := range g.Queues() {
+		lag = max(lag, q.Lag(now))
+		if q.Account() != nil {
 			up := 0.0
-			if ok, _ := q.up(); ok {
+			if ok, _ := q.Up(); ok {
 				up = 1
 			}
-			gauge(accountDesc, up, q.name)
+			gauge(accountDesc, up, q.Name())
 		}
 	}
 	gauge(lagDesc, lag.Seconds())
-	for _, t := range a.rec.catalog.types {
+	for _, t := range g.Types {
 		if t.Kind != plan.Policy {
 			continue
 		}
-		for item, err := range a.store.Items(ctx, state.ItemFilter{Type: t.Name}) {
+		for item, err := range g.Store.Items(ctx, state.ItemFilter{Type: t.Name}) {
 			if err != nil {
 				break
 			}
 			if last := item.Pulls.LastSuccessAt; !last.IsZero() {
-				gauge(retentionDesc, float64(last.Add(retention).Unix()), item.Address.String())
+				gauge(retentionDesc, float64(last.Add(record.Retention).Unix()), item.Address.String())
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package agent
+package record
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // land makes an answer durable: in the state, else in a spill file, else it is
 // tried again until one of them takes it. The answer exists nowhere else.
-func (c *recorder) land(ctx context.Context, intent state.Intent, raw state.Raw) error {
+func (c *Recorder) land(ctx context.Context, intent state.Intent, raw state.Raw) error {
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
 		err := c.store.Commit(ctx, &state.Batch{Raws: []state.Raw{raw}})
 		if err == nil {
@@ -35,20 +35,21 @@ func (c *recorder) land(ctx context.Context, intent state.Intent, raw state.Raw)
 	}
 }
 
-// takeIn brings spill files and answers that were not derived into the state, if
+// TakeIn brings spill files and answers that were not derived into the state, if
 // there may be any. While a pull is under way it does nothing and says so.
-func (c *recorder) takeIn(ctx context.Context) error {
+func (c *Recorder) TakeIn(ctx context.Context) error {
 	if !c.backlog.Load() {
 		return nil
 	}
 	if !c.pulling.TryLock() {
-		return errPulling
+		return ErrPulling
 	}
 	defer c.pulling.Unlock()
 	return c.finish(ctx)
 }
 
-var errPulling = errors.New("another pull is under way")
+// ErrPulling is why nothing is taken in at this moment.
+var ErrPulling = errors.New("another pull is under way")
 
 // verdict is how a pull ended of which the state could not be told.
 type verdict struct {
@@ -94,7 +95,7 @@ func (b *begun) take(i int) state.Intent {
 // finish does what an earlier process, or an earlier failure, left half done:
 // landed answers derived, spill files in, and a loss window for every pull
 // that was begun and of which nothing arrived. The caller holds pulling.
-func (c *recorder) finish(ctx context.Context) error {
+func (c *Recorder) finish(ctx context.Context) error {
 	intents, err := c.store.OpenIntents(ctx)
 	if err != nil {
 		return fmt.Errorf("read open pulls: %w", err)
@@ -134,7 +135,7 @@ func (c *recorder) finish(ctx context.Context) error {
 }
 
 // takeInFile brings one spill file into the state and removes it.
-func (c *recorder) takeInFile(ctx context.Context, name string, open *begun) error {
+func (c *Recorder) takeInFile(ctx context.Context, name string, open *begun) error {
 	told, raw, err := readSpill(name)
 	if errors.Is(err, errDamaged) {
 		c.log.Error("a spill file is damaged; it is set aside, and a loss window tells of its pull", "file", name+damagedExt)
@@ -172,7 +173,7 @@ func (c *recorder) takeInFile(ctx context.Context, name string, open *begun) err
 
 // concludeOpen ends a pull of which no answer is anywhere: as this process knows
 // that it ended, else with a loss window.
-func (c *recorder) concludeOpen(ctx context.Context, intent state.Intent) error {
+func (c *Recorder) concludeOpen(ctx context.Context, intent state.Intent) error {
 	known, ok := c.verdicts.Load(intent.ID)
 	if !ok {
 		return c.concludeLost(ctx, intent)
@@ -183,7 +184,7 @@ func (c *recorder) concludeOpen(ctx context.Context, intent state.Intent) error 
 
 // concludeLost records the loss window of a pull that was begun by a process that
 // ended before an answer was on disk.
-func (c *recorder) concludeLost(ctx context.Context, intent state.Intent) error {
+func (c *Recorder) concludeLost(ctx context.Context, intent state.Intent) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	defer c.alone(intent.ItemID)()
@@ -200,12 +201,12 @@ func (c *recorder) concludeLost(ctx context.Context, intent state.Intent) error 
 	batch := &state.Batch{Concluded: []string{intent.ID}, LossWindows: []plan.LossWindow{*window}}
 	if len(items) == 1 {
 		item := items[0]
-		t, err := c.catalog.typeOf(item.Address.Type())
+		t, err := c.catalog.TypeOf(item.Address.Type())
 		if err != nil {
 			return err
 		}
 		item.Pulls.LossWindows++
-		fields, err := rederive(t, item, plan.Tally{}, now)
+		fields, err := Rederive(t, item, plan.Tally{}, now)
 		if err != nil {
 			return err
 		}

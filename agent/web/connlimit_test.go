@@ -1,4 +1,4 @@
-package agent
+package web
 
 import (
 	"errors"
@@ -30,12 +30,12 @@ func (m made) Accept() (net.Conn, error) {
 func (m made) Close() error   { return nil }
 func (m made) Addr() net.Addr { return &net.TCPAddr{} }
 
-// doorWorld is a door with room for max, and a way through it.
-func doorWorld(t *testing.T, limit int) (d *door, come func() *visitor, turned *int) {
+// limitWorld is a listener with room for max, and a way through it.
+func limitWorld(t *testing.T, limit int) (d *limitListener, come func() *visitor, turned *int) {
 	t.Helper()
 	l := made{make(chan net.Conn, 1)}
 	turned = new(int)
-	d = newDoor(l, func(n int) { *turned += n })
+	d = newLimitListener(l, func(n int) { *turned += n })
 	d.max = limit
 	return d, func() *visitor {
 		t.Helper()
@@ -52,8 +52,8 @@ func out(v *visitor) bool { return v.Conn.(*tracked).closed }
 
 // Who is turned out when there is no room: strangers first, the oldest first, then
 // the one idle for longest, and nobody who is being served.
-func TestDoor(t *testing.T) {
-	d, come, turned := doorWorld(t, 4)
+func TestConnectionLimit(t *testing.T) {
+	d, come, turned := limitWorld(t, 4)
 	served := come()
 	done := served.admitted()
 	idle, idler := come(), come()
@@ -103,11 +103,11 @@ func TestDoor(t *testing.T) {
 	}
 }
 
-// Whatever comes and goes in whatever order, the door's count is right.
-func TestDoorCounts(t *testing.T) {
+// Whatever comes and goes in whatever order, the listener's count is right.
+func TestConnectionLimitCounts(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	const limit = 8
-	d, come, _ := doorWorld(t, limit)
+	d, come, _ := limitWorld(t, limit)
 	type guest struct {
 		*visitor
 		under []func()

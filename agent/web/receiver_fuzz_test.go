@@ -1,4 +1,4 @@
-package agent
+package web
 
 import (
 	"bytes"
@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/providers/nxcloud"
@@ -69,11 +71,11 @@ func FuzzReceiver(f *testing.F) {
 		var log bytes.Buffer
 		store := &notebook{}
 		logger := slog.New(slog.NewTextHandler(&log, nil))
-		a := &Agent{runner: &Runner{Now: now}, log: logger, store: store, metrics: newMetrics("test")}
-		a.rec = &recorder{
-			catalog: newCatalog([]*providers.Definition{vendor}), store: store, now: now, log: logger, metrics: a.metrics,
-			accounts: map[string]*account{"nxcloud": {Account: plan.Account{Name: "nxcloud", Provider: "nxcloud"}, Connection: connection, vendor: vendor}},
-		}
+		metrics := NewMetrics("test")
+		recorder := record.New(record.Options{
+			Catalog: providers.NewCatalog([]*providers.Definition{vendor}), Store: store, Now: now, Log: logger, Meter: metrics,
+			Accounts: map[string]*providers.Account{"nxcloud": {Account: plan.Account{Name: "nxcloud", Provider: "nxcloud"}, Connection: connection, Vendor: vendor}},
+		})
 		request := &http.Request{
 			Method: method, URL: &url.URL{Path: path}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
 			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: -1, RemoteAddr: "192.0.2.1:1234",
@@ -82,7 +84,7 @@ func FuzzReceiver(f *testing.F) {
 			request.ContentLength = int64(len(body))
 		}
 		answer := httptest.NewRecorder()
-		newReceiver(a).ServeHTTP(answer, request)
+		NewReceiver(recorder, metrics, now, logger).ServeHTTP(answer, request)
 		right := method == http.MethodPost && path == "/callbacks/nxcloud/"+token
 		want := http.StatusOK
 		switch {
@@ -90,7 +92,7 @@ func FuzzReceiver(f *testing.F) {
 			want = http.StatusMethodNotAllowed
 		case !right:
 			want = http.StatusNotFound
-		case len(body) > maxCallback:
+		case len(body) > record.MaxCallback:
 			want = http.StatusRequestEntityTooLarge
 		}
 		if answer.Code != want {
@@ -115,8 +117,8 @@ func FuzzReceiver(f *testing.F) {
 		if r := records[0]; r.RawID != raw.ID || r.Account != "nxcloud" || r.Type != "nxcloud_number_check" || !json.Valid(r.Attributes) {
 			t.Fatalf("%+v", r)
 		}
-		again := derived(vendor, &raw).Records
-		if len(again) != 1 || !sameRecord(&records[0], &again[0]) {
+		again := record.Parse(vendor, &raw).Records
+		if len(again) != 1 || !reflect.DeepEqual(records, again) {
 			t.Fatalf("%+v, and again %+v", records, again)
 		}
 	})

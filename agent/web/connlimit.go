@@ -1,24 +1,21 @@
-package agent
+package web
 
 import (
 	"container/list"
 	"context"
 	"crypto/tls"
-	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"syscall"
-	"time"
 )
 
-// door is a listener that no crowd can block. It keeps at most max connections.
+// limitListener is a listener that no crowd can block. It keeps at most max connections.
 // When one more comes, one that has shown nothing goes: the oldest of those
 // that were never admitted, else the one idle for longest. Somebody who opens
 // connections and says nothing, or says it slowly, only pushes out his own,
 // while an honest sender, who speaks at once, is served and gone.
-type door struct {
+type limitListener struct {
 	net.Listener
 	max     int
 	crowded func(refused int) // told that a connection was turned out; may be nil
@@ -29,38 +26,38 @@ type door struct {
 	inside    int        // visitors with an admitted request under way
 }
 
-// visitor is one connection through a door.
+// visitor is one connection through a limitListener.
 type visitor struct {
 	net.Conn
-	door  *door
-	place *list.Element // in strangers or idle; nil while inside, and once closed
-	in    *list.List    // the list of place
-	under int           // admitted requests under way (HTTP/2 has several)
-	gone  bool
+	listener *limitListener
+	place    *list.Element // in strangers or idle; nil while inside, and once closed
+	in       *list.List    // the list of place
+	under    int           // admitted requests under way (HTTP/2 has several)
+	gone     bool
 }
 
-// maxVisitors bounds the connections of a door, on a machine that allows as many
+// maxVisitors bounds the connections of a listener, on a machine that allows as many
 // open files four times over.
 const maxVisitors = 1024
 
-// newDoor guards a listener.
-func newDoor(l net.Listener, crowded func(int)) *door {
+// newLimitListener guards a listener.
+func newLimitListener(l net.Listener, crowded func(int)) *limitListener {
 	limit := maxVisitors
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil && files.Cur/4 < maxVisitors {
 		limit = max(int(files.Cur/4), 16)
 	}
-	return &door{Listener: l, max: limit, crowded: crowded, strangers: list.New(), idle: list.New()}
+	return &limitListener{Listener: l, max: limit, crowded: crowded, strangers: list.New(), idle: list.New()}
 }
 
 // Accept waits for the next connection. It never waits for one to end.
-func (d *door) Accept() (net.Conn, error) {
+func (d *limitListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := d.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		v := &visitor{Conn: conn, door: d}
+		v := &visitor{Conn: conn, listener: d}
 		if d.enter(v) {
 			return v, nil
 		}
@@ -69,7 +66,7 @@ func (d *door) Accept() (net.Conn, error) {
 }
 
 // enter lets a visitor in, and another out where there is no room.
-func (d *door) enter(v *visitor) bool {
+func (d *limitListener) enter(v *visitor) bool {
 	d.mu.Lock()
 	var out *visitor
 	if d.strangers.Len()+d.idle.Len()+d.inside >= d.max {
@@ -94,37 +91,37 @@ func (d *door) enter(v *visitor) bool {
 	return true
 }
 
-func (d *door) tell() {
+func (d *limitListener) tell() {
 	if d.crowded != nil {
 		d.crowded(1)
 	}
 }
 
-// leave takes a visitor off its list. The caller holds the door's mu.
+// leave takes a visitor off its list. The caller holds the listener's mu.
 func (v *visitor) leave() {
 	if v.place != nil {
 		v.in.Remove(v.place)
 		v.place = nil
 	} else if v.under > 0 {
-		v.door.inside--
+		v.listener.inside--
 	}
 	v.gone = true
 }
 
 // Close closes the connection.
 func (v *visitor) Close() error {
-	v.door.mu.Lock()
+	v.listener.mu.Lock()
 	if !v.gone {
 		v.leave()
 	}
-	v.door.mu.Unlock()
+	v.listener.mu.Unlock()
 	return v.Conn.Close()
 }
 
 // admitted says that a request of this visitor is worth serving: until done is
 // called its connection is not turned out.
 func (v *visitor) admitted() (done func()) {
-	d := v.door
+	d := v.listener
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if v.gone {
@@ -165,21 +162,4 @@ func admit(r *http.Request) (done func()) {
 		return v.admitted()
 	}
 	return func() {}
-}
-
-// serverLog is where net/http tells of handshakes that failed and the like, once
-// a second, in one line, whoever causes them.
-type serverLog struct {
-	log   *slog.Logger
-	quiet limiter
-	now   func() time.Time
-}
-
-// Write implements io.Writer.
-func (l *serverLog) Write(text []byte) (int, error) {
-	if n, ok := l.quiet.allow(l.now()); ok {
-		line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
-		l.log.Warn("a connection went wrong", "why", line, "more_unlogged", n)
-	}
-	return len(text), nil
 }

@@ -1,24 +1,19 @@
-package agent
+package web
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/providers"
-	"github.com/waybill-dev/waybill/state"
 )
-
-// maxCallback is how long a callback's body may be.
-const maxCallback = providers.MaxCallback
 
 // receiver answers callbacks: POST /callbacks/<provider>/<token>.
 //
@@ -31,7 +26,11 @@ const maxCallback = providers.MaxCallback
 //
 // A body that was cut short is 400, and nothing of it is stored.
 type receiver struct {
-	agent *Agent
+	callbacks Callbacks
+	metrics   *Metrics
+	now       func() time.Time
+	log       *slog.Logger
+
 	quiet limiter // of refusals
 	loud  limiter // of callbacks that cannot be stored
 	// large has room for the bodies over smallCallback that are in memory at once.
@@ -45,8 +44,19 @@ const (
 	largeCallbacks = 32
 )
 
-func newReceiver(a *Agent) *receiver {
-	return &receiver{agent: a, large: make(chan struct{}, largeCallbacks)}
+// Callbacks is the recording step, as far as the receiver needs it.
+type Callbacks interface {
+	// Account finds an account by its name; nil: there is none.
+	Account(name string) *providers.Account
+	// Receive makes a callback durable and says what it came to.
+	Receive(ctx context.Context, account *providers.Account, body []byte) (result string, err error)
+	// NotStored is told of a callback that could not be stored.
+	NotStored()
+}
+
+// NewReceiver answers callbacks.
+func NewReceiver(callbacks Callbacks, metrics *Metrics, now func() time.Time, log *slog.Logger) http.Handler {
+	return &receiver{callbacks: callbacks, metrics: metrics, now: now, log: log, large: make(chan struct{}, largeCallbacks)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -56,8 +66,8 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		r.refuse(w, "unknown", http.StatusNotFound, "unknown_path")
 		return
 	}
-	a := r.account(name)
-	if a == nil {
+	a := r.callbacks.Account(name)
+	if a == nil || a.Gate == nil {
 		r.refuse(w, "unknown", http.StatusNotFound, "unknown_provider")
 		return
 	}
@@ -95,17 +105,17 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	failpoint.Hit(failpoint.CallbackRead)
 	// A sender who leaves stops no commit: his going away says nothing of our disk.
-	result, err := r.agent.rec.receive(context.WithoutCancel(request.Context()), a, body)
+	result, err := r.callbacks.Receive(context.WithoutCancel(request.Context()), a, body)
 	if err != nil {
-		r.agent.notStored()
-		if n, ok := r.loud.allow(r.agent.runner.Now()); ok {
-			r.agent.log.Error("callbacks cannot be stored; the vendor is asked to try again", "account", name, "error", err, "more_unlogged", n)
+		r.callbacks.NotStored()
+		if n, ok := r.loud.allow(r.now()); ok {
+			r.log.Error("callbacks cannot be stored; the vendor is asked to try again", "account", name, "error", err, "more_unlogged", n)
 		}
 		r.refuse(w, name, http.StatusServiceUnavailable, "not_stored")
 		return
 	}
-	r.agent.metrics.callback(name, result)
-	r.agent.log.LogAttrs(request.Context(), slog.LevelDebug, "received", slog.String("account", name), slog.String("result", result), slog.Int("bytes", len(body)))
+	r.metrics.callback(name, result)
+	r.log.LogAttrs(request.Context(), slog.LevelDebug, "received", slog.String("account", name), slog.String("result", result), slog.Int("bytes", len(body)))
 	failpoint.Hit(failpoint.CallbackStored)
 	w.WriteHeader(http.StatusOK)
 	failpoint.Hit(failpoint.CallbackSent)
@@ -118,9 +128,9 @@ var errCrowded = errors.New("too many large callbacks at once")
 // more, whatever the error.
 func (r *receiver) read(w http.ResponseWriter, request *http.Request) (body []byte, done func(), err error) {
 	done = func() {}
-	if request.ContentLength > maxCallback {
+	if request.ContentLength > record.MaxCallback {
 		r.drain(request)
-		return nil, done, &http.MaxBytesError{Limit: maxCallback}
+		return nil, done, &http.MaxBytesError{Limit: record.MaxCallback}
 	}
 	rest := request.Body
 	if size := request.ContentLength; size < 0 || size > smallCallback {
@@ -136,7 +146,7 @@ func (r *receiver) read(w http.ResponseWriter, request *http.Request) (body []by
 			return nil, done, request.Context().Err()
 		}
 	}
-	more, err := io.ReadAll(http.MaxBytesReader(w, rest, int64(maxCallback-len(body))))
+	more, err := io.ReadAll(http.MaxBytesReader(w, rest, int64(record.MaxCallback-len(body))))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		r.drain(request)
 	}
@@ -149,25 +159,14 @@ func (r *receiver) read(w http.ResponseWriter, request *http.Request) (body []by
 // drain takes in what an admitted sender still sends, for a while: he hears the
 // answer only once he has finished. Nothing of it is kept.
 func (r *receiver) drain(request *http.Request) {
-	_, _ = io.Copy(io.Discard, io.LimitReader(request.Body, 16*maxCallback)) // the answer is the same
-}
-
-// account finds the account that callbacks of that name are for.
-func (r *receiver) account(name string) *account {
-	c := r.agent.rec
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if a, ok := c.accounts[name]; ok && a.Gate != nil {
-		return a
-	}
-	return nil
+	_, _ = io.Copy(io.Discard, io.LimitReader(request.Body, 16*record.MaxCallback)) // the answer is the same
 }
 
 // refuse answers without storing, counts, and logs at a bounded rate.
 func (r *receiver) refuse(w http.ResponseWriter, account string, status int, result string) {
-	r.agent.metrics.callback(account, result)
-	if n, ok := r.quiet.allow(r.agent.runner.Now()); ok {
-		r.agent.log.Warn("a callback was refused", "account", account, "status", status, "why", result, "more_unlogged", n)
+	r.metrics.callback(account, result)
+	if n, ok := r.quiet.allow(r.now()); ok {
+		r.log.Warn("a callback was refused", "account", account, "status", status, "why", result, "more_unlogged", n)
 	}
 	w.Header().Set("Connection", "close")
 	http.Error(w, http.StatusText(status), status)
@@ -180,58 +179,4 @@ func callbackPath(path string) (provider, token string, ok bool) {
 	}
 	provider, token, ok = strings.Cut(rest, "/")
 	return provider, token, ok && provider != "" && token != "" && !strings.Contains(token, "/")
-}
-
-// receive makes a callback durable, with the record it came to: one commit, so
-// that there is no state in which one is there without the other.
-func (c *recorder) receive(ctx context.Context, a *account, body []byte) (result string, err error) {
-	id, err := c.store.NewRawID(ctx)
-	if err != nil {
-		return "", err
-	}
-	came := providers.Answer{Body: body, Complete: true}
-	a.Redactor.Answer(&came, maxCallback)
-	raw := state.Raw{
-		ID: id, Kind: state.RawCallback, Account: a.Name, At: c.now(),
-		Complete: came.Complete, Body: came.Body, Derived: true, Redacted: came.Redacted, Digest: came.Sum,
-	}
-	page := derived(a.vendor, &raw)
-	result = "accepted"
-	for i := range page.Records {
-		if page.Records[i].Quarantined != "" {
-			result = "quarantined"
-		}
-	}
-	batch := &state.Batch{Raws: []state.Raw{raw}, Records: page.Records}
-	if err := c.store.Commit(ctx, batch); err != nil {
-		return "", err
-	}
-	if batch.NewRecords == 0 {
-		result = "duplicate"
-	}
-	c.recorded()
-	return result, nil
-}
-
-func bodyDigest(body []byte) [16]byte {
-	sum := sha256.Sum256(body)
-	return [16]byte(sum[:16])
-}
-
-// limiter lets one line a second through and counts the rest.
-type limiter struct {
-	mu      sync.Mutex
-	last    time.Time
-	skipped int
-}
-
-func (l *limiter) allow(now time.Time) (skipped int, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.Sub(l.last) < time.Second {
-		l.skipped++
-		return 0, false
-	}
-	skipped, l.skipped, l.last = l.skipped, 0, now
-	return skipped, true
 }

@@ -1,4 +1,4 @@
-package agent
+package record
 
 import (
 	"context"
@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
+	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
@@ -30,15 +30,47 @@ type pulled struct {
 	err     error
 }
 
-// pull takes one page for a policy. pulled.err is the vendor's; the returned
+// Drain pulls page after page for a policy while they come full and it says so.
+// ctx keeps another page from being begun, and cuts none off; each is told of what
+// every page brought. vendorErr is the vendor's, or schedule.ErrNoCall; after fatal,
+// the state's, no further pull may be made.
+func (c *Recorder) Drain(ctx context.Context, item *plan.Item, a *providers.Account, each func(reports int)) (vendorErr, fatal error) {
+	for vendorErr = schedule.ErrNoCall; ctx.Err() == nil; {
+		page, err := c.pull(context.WithoutCancel(ctx), item, a)
+		if each != nil {
+			each(page.reports)
+		}
+		if err != nil {
+			return schedule.ErrNoCall, err
+		}
+		if vendorErr = page.err; vendorErr != nil || !page.full || !c.drains(item) {
+			break
+		}
+	}
+	return vendorErr, nil
+}
+
+// drains reports whether a policy says to pull again at once while pages are full.
+func (c *Recorder) drains(item *plan.Item) bool {
+	t, err := c.catalog.TypeOf(item.Address.Type())
+	if err != nil {
+		return false
+	}
+	args, err := value.Decode(item.Args, t.ArgsType())
+	return err == nil && args.Type().HasAttribute("drain") && !args.GetAttr("drain").IsNull() && args.GetAttr("drain").True()
+}
+
+// pull takes one page for a policy. Nothing of it is cut off: an intent that is
+// written and not waited for would tell of a loss that never was, and later the
+// vendor may be deleting. pulled.err is the vendor's; the returned
 // error is the state's, and then no further pull may be made.
-func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulled, error) {
-	if err := c.takeIn(ctx); err != nil {
+func (c *Recorder) pull(ctx context.Context, item *plan.Item, a *providers.Account) (pulled, error) {
+	if err := c.TakeIn(ctx); err != nil {
 		return pulled{}, fmt.Errorf("no pull while what was pulled before is not in the state: %w", err)
 	}
 	c.pulling.RLock()
 	defer c.pulling.RUnlock()
-	t, err := c.catalog.typeOf(item.Address.Type())
+	t, err := c.catalog.TypeOf(item.Address.Type())
 	if err != nil {
 		return pulled{}, err
 	}
@@ -51,12 +83,6 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 		ID: rand.Text(), ItemID: item.ID, Address: item.Address, Account: item.Account,
 		Limit: int(limit), StartedAt: c.now(),
 	}
-	if err := ctx.Err(); err != nil {
-		return pulled{}, err
-	}
-	// From here on nothing is cut off: an intent that is written and not waited for
-	// would tell of a loss that never was, and later the vendor may be deleting.
-	ctx = context.WithoutCancel(ctx)
 	page, err := c.pullOnce(ctx, item, a, intent)
 	if err != nil {
 		c.backlog.Store(true)
@@ -65,7 +91,7 @@ func (c *recorder) pull(ctx context.Context, item *plan.Item, a *account) (pulle
 }
 
 // pullOnce makes the one request of an intent.
-func (c *recorder) pullOnce(ctx context.Context, item *plan.Item, a *account, intent state.Intent) (pulled, error) {
+func (c *Recorder) pullOnce(ctx context.Context, item *plan.Item, a *providers.Account, intent state.Intent) (pulled, error) {
 	failpoint.Hit(failpoint.PullBegin)
 	rawID, err := c.store.NewRawID(ctx) // before the request: nothing may fail between the answer and the disk
 	if err != nil {
@@ -85,7 +111,9 @@ func (c *recorder) pullOnce(ctx context.Context, item *plan.Item, a *account, in
 		answer.At = c.now()
 	}
 	took := c.now().Sub(started)
-	c.metrics.pull(a, vendorErr, took)
+	if c.meter != nil {
+		c.meter.Call(a.Name, vendorErr, false, took)
+	}
 	c.log.LogAttrs(ctx, slog.LevelDebug, "pulled", slog.String("account", a.Name), slog.Any("address", item.Address),
 		slog.Int("status", answer.Status), slog.Int("bytes", len(answer.Body)), slog.Any("error", vendorErr), slog.Duration("took", took))
 	failpoint.Hit(failpoint.PullAnswered)
@@ -112,7 +140,7 @@ func (c *recorder) pullOnce(ctx context.Context, item *plan.Item, a *account, in
 
 // concludeEmpty ends a pull that brought nothing at all: a loss window when the
 // vendor may have seen the request.
-func (c *recorder) concludeEmpty(ctx context.Context, intent state.Intent, answer providers.Answer, vendorErr error) error {
+func (c *Recorder) concludeEmpty(ctx context.Context, intent state.Intent, answer providers.Answer, vendorErr error) error {
 	var window *plan.LossWindow
 	if answer.Reached {
 		window = &plan.LossWindow{
@@ -129,12 +157,12 @@ func (c *recorder) concludeEmpty(ctx context.Context, intent state.Intent, answe
 }
 
 // derivePull makes records of a landed answer, and ends its intent.
-func (c *recorder) derivePull(ctx context.Context, raw *state.Raw, intent *state.Intent, wait time.Duration) (pulled, error) {
-	vendor, err := c.vendorOf(ctx, raw)
+func (c *Recorder) derivePull(ctx context.Context, raw *state.Raw, intent *state.Intent, wait time.Duration) (pulled, error) {
+	vendor, err := VendorOf(c.catalog, raw)
 	if err != nil {
 		return pulled{}, err
 	}
-	page := derived(vendor, raw)
+	page := Parse(vendor, raw)
 	var window *plan.LossWindow
 	if !page.Whole {
 		window = &plan.LossWindow{
@@ -150,17 +178,19 @@ func (c *recorder) derivePull(ctx context.Context, raw *state.Raw, intent *state
 	if err := c.concludePull(ctx, *intent, raw.At, batch, page, window, max(wait, providerRetryAfter(page.Err))); err != nil {
 		return pulled{}, err
 	}
-	c.metrics.pulled(raw.Account, batch.NewRecords)
-	c.recorded()
+	if c.meter != nil {
+		c.meter.Pulled(raw.Account, batch.NewRecords)
+	}
+	c.Recorded()
 	return pulled{reports: len(page.Records), full: page.Err == nil && len(page.Records) >= intent.Limit, err: page.Err}, nil
 }
 
-// derived is what a pull's or a callback's bytes come to: pure. A callback is
+// Parse is what a pull's or a callback's bytes come to: pure. A callback is
 // always a record, if only a quarantined one.
-func derived(vendor *providers.Definition, raw *state.Raw) providers.Page {
+func Parse(vendor *providers.Definition, raw *state.Raw) providers.Page {
 	answer := providers.Answer{At: raw.At, Status: raw.Status, Body: raw.Body, Complete: raw.Complete, Reached: true}
 	if raw.Kind == state.RawCallback {
-		answer.Status = http.StatusOK
+		answer.Status = 200 // what a whole page comes with
 	}
 	page := recordsOf(vendor, answer)
 	if raw.Kind == state.RawCallback && len(page.Records) == 0 {
@@ -169,7 +199,7 @@ func derived(vendor *providers.Definition, raw *state.Raw) providers.Page {
 			reason = page.Err.Error()
 		}
 		page.Records = []plan.Record{{
-			Type: countedType(vendor), Outcome: plan.Unknown, Quarantined: reason, Digest: bodyDigest(raw.Body), Attributes: []byte("{}"),
+			Type: vendor.CountedType(), Outcome: plan.Unknown, Quarantined: reason, Digest: bodyDigest(raw.Body), Attributes: []byte("{}"),
 		}}
 	}
 	for i := range page.Records {
@@ -197,7 +227,7 @@ func recordsOf(vendor *providers.Definition, answer providers.Answer) (page prov
 }
 
 // concludePull records what a pull came to on its policy and ends the intent.
-func (c *recorder) concludePull(ctx context.Context, intent state.Intent, at time.Time, batch *state.Batch, page providers.Page, window *plan.LossWindow, wait time.Duration) error {
+func (c *Recorder) concludePull(ctx context.Context, intent state.Intent, at time.Time, batch *state.Batch, page providers.Page, window *plan.LossWindow, wait time.Duration) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	defer c.alone(intent.ItemID)()
@@ -259,28 +289,25 @@ func retentionWindow(item *plan.Item, page providers.Page, at time.Time) []plan.
 	if last.IsZero() {
 		last = item.TrackedAt // it was to be pulled from then on
 	}
-	if !page.Whole || page.Err != nil || at.Sub(last) <= retention {
+	if !page.Whole || page.Err != nil || at.Sub(last) <= Retention {
 		return nil
 	}
 	return []plan.LossWindow{{
-		Address: item.Address, Account: item.Account, From: last, To: at.Add(-retention), Bound: -1, Cause: plan.LossRetention,
+		Address: item.Address, Account: item.Account, From: last, To: at.Add(-Retention), Bound: -1, Cause: plan.LossRetention,
 		Detail: "the vendor keeps reports for 72 hours, and the last complete answer is older",
 	}}
 }
 
-// retention is how long UCloud keeps reports (PullUSMSReport).
-const retention = 72 * time.Hour
+// Retention is how long UCloud keeps reports (PullUSMSReport).
+const Retention = 72 * time.Hour
 
 // afterPull puts a pull's result on its policy and returns the differences.
-func (c *recorder) afterPull(item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]value.Field, error) {
-	t, err := c.catalog.typeOf(item.Address.Type())
+func (c *Recorder) afterPull(item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]value.Field, error) {
+	t, err := c.catalog.TypeOf(item.Address.Type())
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.paceOf(item)
-	if err != nil {
-		return nil, err
-	}
+	p := c.paceOf(item)
 	item.ReadAt = at
 	item.Pulls.PulledTotal += int64(len(page.Records))
 	item.Pulls.LossWindows += windows
@@ -301,31 +328,21 @@ func (c *recorder) afterPull(item *plan.Item, page providers.Page, at time.Time,
 		interval := backoff(p.Interval, max(item.Failures-1, 0), max(p.Interval, plan.DefaultMaxInterval))
 		item.Due = later(at.Add(interval), at.Add(wait))
 	}
-	fields, err := rederive(t, item, plan.Tally{}, at)
+	fields, err := Rederive(t, item, plan.Tally{}, at)
 	if err != nil {
 		return nil, err
 	}
-	_, _, err = judge(c.eval, t, item, at)
+	_, _, err = Judge(c.expect, t, item, at)
 	return fields, err
 }
 
-// vendorOf finds who can read a raw's bytes: by its account's provider, which is
-// the account's name up to the alias.
-func (c *recorder) vendorOf(_ context.Context, raw *state.Raw) (*providers.Definition, error) {
-	vendor, ok := c.catalog.byName[providerOf(raw.Account)]
+// VendorOf finds who can read a raw's bytes.
+func VendorOf(catalog providers.Catalog, raw *state.Raw) (*providers.Definition, error) {
+	vendor, ok := catalog.OfAccount(raw.Account)
 	if !ok || vendor.Records == nil {
 		return nil, fmt.Errorf("raw %d is of account %s, which this version of Waybill does not know", raw.ID, raw.Account)
 	}
 	return vendor, nil
-}
-
-func providerOf(account string) string {
-	for i := range len(account) {
-		if account[i] == '.' {
-			return account[:i]
-		}
-	}
-	return account
 }
 
 func providerRetryAfter(err error) time.Duration {

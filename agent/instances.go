@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 )
 
@@ -16,7 +17,7 @@ import (
 // not tracked yet. It answers the references between resources.
 type seen struct {
 	mu      sync.Mutex // guards desired, which rest takes away while expectations are judged
-	catalog catalog
+	catalog providers.Catalog
 	reader  state.Reader // nil: there is no state yet
 	// desired are the instances of this pass by block; a block that is absent was
 	// deferred, or not evaluated: then what is tracked stands.
@@ -34,7 +35,7 @@ func (s *seen) rest() {
 
 // Instances implements hclspec.Seen.
 func (s *seen) Instances(ctx context.Context, typ, name string) (map[plan.Key]cty.Value, error) {
-	t, err := s.catalog.typeOf(typ)
+	t, err := s.catalog.TypeOf(typ)
 	if err != nil {
 		return nil, err
 	}

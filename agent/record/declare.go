@@ -1,4 +1,4 @@
-package agent
+package record
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -17,16 +18,34 @@ import (
 // chunk is how many new items one batch tracks.
 const chunk = 5000
 
-// declare records the declaration's changes: forgets, moves and changes together,
+// Declare records the declaration's changes: forgets, moves and changes together,
 // then what is newly tracked, in batches of chunk.
-func (c *recorder) declare(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
+func (c *Recorder) Declare(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.declareHeld(ctx, changes, progress)
 }
 
-// declareHeld is declare; the caller holds mu.
-func (c *recorder) declareHeld(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
+// Adopt records a declaration, and makes the expectations that it comes with, and
+// with accounts their connections and a revision, the ones that are recorded
+// under. When it cannot be recorded, those before stay in force.
+func (c *Recorder) Adopt(ctx context.Context, e Expectations, accounts map[string]*providers.Account, revision string, changes []plan.Change) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	expectBefore, accountsBefore, revisionBefore := c.expect, c.accounts, c.revision
+	c.expect = e
+	if accounts != nil {
+		c.accounts, c.revision = accounts, revision
+	}
+	if err := c.declareHeld(ctx, changes, nil); err != nil {
+		c.expect, c.accounts, c.revision = expectBefore, accountsBefore, revisionBefore
+		return err
+	}
+	return nil
+}
+
+// declareHeld is Declare; the caller holds mu.
+func (c *Recorder) declareHeld(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
 	c.epoch++
 	now := c.now()
 	failpoint.Hit(failpoint.DeclareBegin)
@@ -81,7 +100,7 @@ func (c *recorder) declareHeld(ctx context.Context, changes []plan.Change, progr
 	return nil
 }
 
-func (c *recorder) commitDeclared(ctx context.Context, batch *state.Batch) error {
+func (c *Recorder) commitDeclared(ctx context.Context, batch *state.Batch) error {
 	if len(batch.Items) == 0 {
 		return nil
 	}
@@ -97,7 +116,7 @@ func (c *recorder) commitDeclared(ctx context.Context, batch *state.Batch) error
 }
 
 // declareOne adds a forget, a move or a change to the batch.
-func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *plan.Change, now time.Time) error {
+func (c *Recorder) declareOne(ctx context.Context, batch *state.Batch, change *plan.Change, now time.Time) error {
 	// The diff ran on declared columns only: load the item whole.
 	items, err := c.store.ItemsByID(ctx, []int64{change.Item.ID})
 	if err != nil {
@@ -106,17 +125,11 @@ func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 	if len(items) == 0 {
 		return fmt.Errorf("%s: %w", change.Address, state.ErrNotFound)
 	}
+	if change.Action == plan.Forget {
+		return forget(batch, items[0], c.revision, now)
+	}
 	write := state.ItemWrite{Item: *items[0]}
 	event := plan.Event{At: now, ItemID: write.ID, Address: change.Address, Action: change.Action, Revision: c.revision}
-	if change.Action == plan.Forget {
-		if event.Changes, err = plan.ForgetFields(&write.Item); err != nil {
-			return fmt.Errorf("%s: %w", change.Address, err)
-		}
-		write.ForgottenAt, write.Due = now, time.Time{}
-		batch.Items = append(batch.Items, write)
-		batch.Events = append(batch.Events, event)
-		return nil
-	}
 	before, err := value.Merge(write.Values, write.Args)
 	if err != nil {
 		return fmt.Errorf("%s: %w", change.Address, err)
@@ -142,10 +155,25 @@ func (c *recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 	return nil
 }
 
+// forget adds a forget to the batch.
+func forget(batch *state.Batch, item *plan.Item, revision string, now time.Time) error {
+	fields, err := plan.ForgetFields(item)
+	if err != nil {
+		return fmt.Errorf("forget %s: %w", item.Address, err)
+	}
+	write := state.ItemWrite{Item: *item}
+	write.ForgottenAt, write.Due = now, time.Time{}
+	batch.Items = append(batch.Items, write)
+	batch.Events = append(batch.Events, plan.Event{
+		At: now, ItemID: item.ID, Address: item.Address, Action: plan.Forget, Revision: revision, Changes: fields,
+	})
+	return nil
+}
+
 // redeclared derives an item anew after its declaration changed, and puts it
 // back on the schedule if it is not settled (any more).
-func (c *recorder) redeclared(ctx context.Context, write *state.ItemWrite, now time.Time) error {
-	t, err := c.catalog.typeOf(write.Address.Type())
+func (c *Recorder) redeclared(ctx context.Context, write *state.ItemWrite, now time.Time) error {
+	t, err := c.catalog.TypeOf(write.Address.Type())
 	if err != nil {
 		return err
 	}
@@ -157,42 +185,22 @@ func (c *recorder) redeclared(ctx context.Context, write *state.ItemWrite, now t
 		write.FoldedTo = tally.UpTo
 		write.ObservedAt = later(write.ObservedAt, tally.LastAt)
 	}
-	if _, err := rederive(t, &write.Item, tally.Tally, now); err != nil {
+	if _, err := Rederive(t, &write.Item, tally.Tally, now); err != nil {
 		return err
 	}
-	_, deadline, err := judge(c.eval, t, &write.Item, now)
+	_, deadline, err := Judge(c.expect, t, &write.Item, now)
 	if err != nil {
 		return err
 	}
-	p, err := c.paceOf(&write.Item)
-	if err != nil {
-		return err
-	}
+	p := c.paceOf(&write.Item)
 	write.Due = declaredDue(t, &write.Item, p, deadline, now)
 	return nil
 }
 
-// declaredDue is when an item is next looked at after it was declared: a polled
-// one at once, or as soon as the floor lets it; a policy at once, or an interval
-// after its last pull.
-func declaredDue(t *plan.Type, item *plan.Item, p pace, deadline, now time.Time) time.Time {
-	switch {
-	case t.Kind == plan.Counted:
-		return clockDue(t, item, p, deadline, now)
-	case item.Settled || p.Suspend:
-		return time.Time{}
-	case item.ReadAt.IsZero():
-		return now
-	case t.Kind == plan.Policy:
-		return later(now, item.ReadAt.Add(p.Interval))
-	}
-	return later(now, item.ReadAt.Add(max(p.floor, min(p.Interval, item.Due.Sub(item.ReadAt)))))
-}
-
 // track adds a newly declared item to the batch. One that was forgotten takes up
 // its history. fresh keeps what a polled type's items are before their first read.
-func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desired, forgotten map[plan.Identity]int64, fresh map[string]plan.Derived, now time.Time) error {
-	t, err := c.catalog.typeOf(d.Address.Type())
+func (c *Recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desired, forgotten map[plan.Identity]int64, fresh map[string]plan.Derived, now time.Time) error {
+	t, err := c.catalog.TypeOf(d.Address.Type())
 	if err != nil {
 		return err
 	}
@@ -218,9 +226,7 @@ func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 	first, cached := fresh[t.Name]
 	if cached && !again && c.plain(d.Address) {
 		write.Values, write.Outcome, write.Settled, write.Due = first.Values, first.Outcome, first.Settled, now
-		if p, err := c.paceOf(&write.Item); err != nil {
-			return err
-		} else if p.Suspend {
+		if write.Settings.Suspend {
 			write.Due = time.Time{}
 		}
 	} else {
@@ -244,13 +250,13 @@ func (c *recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 
 // plain reports whether an item of this block is the same as any other of its
 // type before the first read.
-func (c *recorder) plain(address plan.Address) bool {
-	return c.eval == nil || !c.eval.HasExpect(address.Block())
+func (c *Recorder) plain(address plan.Address) bool {
+	return c.expect == nil || !c.expect.HasExpect(address.Block())
 }
 
 // forgotten finds, of what is to be tracked, what was tracked before: identity
 // to item id.
-func (c *recorder) forgotten(ctx context.Context, tracks []plan.Change) (map[plan.Identity]int64, error) {
+func (c *Recorder) forgotten(ctx context.Context, tracks []plan.Change) (map[plan.Identity]int64, error) {
 	if len(tracks) == 0 {
 		return nil, nil
 	}

@@ -1,0 +1,81 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+)
+
+// DeriveByClock records what the clock changes in items that an apply did not read:
+// what gave up, an order whose code is no longer valid. (In the agent each has its
+// turn.)
+func (c *Recorder) DeriveByClock(ctx context.Context) error {
+	now := c.now()
+	var ids []int64
+	for item, err := range c.store.Items(ctx, state.ItemFilter{Unsettled: true, Declared: true}) {
+		if err != nil {
+			return fmt.Errorf("read the state: %w", err)
+		}
+		t := c.catalog.Types[item.Address.Type()]
+		if t == nil || t.Kind == plan.Policy {
+			continue
+		}
+		if item.GaveUp(now) || t.ClockDriven {
+			ids = append(ids, item.ID)
+		}
+	}
+	for _, id := range ids {
+		if err := c.Fold(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rejudge judges the items of these blocks, which have expectations, so that one
+// which was just declared holds for what settled long ago too. Any of them may be
+// being read at this moment.
+func (c *Recorder) Rejudge(ctx context.Context, blocks []plan.Address) error {
+	for _, block := range blocks {
+		ids, err := c.misjudged(ctx, block)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := c.foldAnew(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// misjudged are the items of a block whose expectations stand otherwise than they
+// are recorded.
+func (c *Recorder) misjudged(ctx context.Context, block plan.Address) ([]int64, error) {
+	t, err := c.catalog.TypeOf(block.Type())
+	if err != nil {
+		return nil, err
+	}
+	c.mu.RLock()
+	e := c.expect
+	c.mu.RUnlock()
+	var ids []int64
+	now := c.now()
+	for item, err := range c.store.Items(ctx, state.ItemFilter{Type: block.Type(), Name: block.Name()}) {
+		if err != nil {
+			return nil, fmt.Errorf("read the state: %w", err)
+		}
+		probe := *item
+		changed, _, err := Judge(e, t, &probe, now)
+		if err != nil {
+			return nil, err
+		}
+		if changed {
+			ids = append(ids, item.ID)
+		}
+	}
+	return ids, nil
+}

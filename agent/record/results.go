@@ -1,0 +1,71 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/failpoint"
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+)
+
+// Results records outputs and checks.
+func (c *Recorder) Results(ctx context.Context, outputs []plan.Output, checks []plan.Check) error {
+	stored, err := storedOutputs(outputs)
+	if err != nil {
+		return err
+	}
+	if checks == nil {
+		checks = []plan.Check{}
+	}
+	failpoint.Hit(failpoint.ResultsBegin)
+	if err := c.store.Commit(ctx, &state.Batch{Outputs: &stored, Checks: &checks}); err != nil {
+		return fmt.Errorf("record outputs and checks: %w", err)
+	}
+	failpoint.Hit(failpoint.ResultsEnd)
+	return nil
+}
+
+// storedOutputs are outputs as the state keeps them.
+func storedOutputs(outputs []plan.Output) ([]state.StoredOutput, error) {
+	stored := make([]state.StoredOutput, 0, len(outputs))
+	for _, o := range outputs {
+		s := state.StoredOutput{Name: o.Name, Sensitive: o.Sensitive}
+		if !o.Sensitive && o.Value != cty.NilVal && o.Value.IsWhollyKnown() {
+			s.Known = true
+			ty, err := ctyjson.MarshalType(o.Value.Type())
+			if err != nil {
+				return nil, fmt.Errorf("output %s: %w", o.Name, err)
+			}
+			if s.Value, err = value.Encode(o.Value); err != nil {
+				return nil, fmt.Errorf("output %s: %w", o.Name, err)
+			}
+			s.Type = ty
+		}
+		stored = append(stored, s)
+	}
+	return stored, nil
+}
+
+// OutputValue is a stored output's value: unknown before the first read, null
+// when it is sensitive and so was never stored.
+func OutputValue(o state.StoredOutput) (cty.Value, error) {
+	switch {
+	case o.Sensitive:
+		return cty.NullVal(cty.DynamicPseudoType), nil
+	case !o.Known:
+		return cty.DynamicVal, nil
+	}
+	ty, err := ctyjson.UnmarshalType(o.Type)
+	if err != nil {
+		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
+	}
+	v, err := value.Decode(o.Value, ty)
+	if err != nil {
+		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
+	}
+	return v, nil
+}

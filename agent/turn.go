@@ -1,0 +1,37 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/waybill-dev/waybill/agent/schedule"
+	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
+)
+
+// attend reads, pulls or derives one item whose turn it is.
+func (a *Agent) attend(ctx context.Context, account *providers.Account, turn schedule.Turn, answered func()) schedule.Outcome {
+	epoch := a.rec.Snapshot()
+	work := context.WithoutCancel(ctx)
+	items, err := a.store.ItemsByID(work, []int64{turn.ID})
+	if err != nil {
+		return schedule.Outcome{Err: schedule.ErrNoCall, Fatal: err}
+	}
+	if len(items) == 0 || !items[0].ForgottenAt.IsZero() || !turn.Of(items[0].Due) {
+		return schedule.Outcome{Err: schedule.ErrNoCall}
+	}
+	item := items[0]
+	t, err := a.catalog.TypeOf(item.Address.Type())
+	if err != nil {
+		return schedule.Outcome{Err: schedule.ErrNoCall, Fatal: err}
+	}
+	switch {
+	case account == nil || item.Settings.Suspend:
+	case t.Kind == plan.Policy:
+		vendorErr, fatal := a.rec.Drain(ctx, item, account, nil)
+		return schedule.Outcome{Err: vendorErr, Pause: max(item.Settings.MaxInterval, item.Settings.Interval), Fatal: fatal}
+	case t.Kind == plan.Polled && (item.ReadAt.IsZero() || !a.runner.Now().Before(item.ReadAt.Add(account.MinInterval))):
+		vendorErr, fatal := a.rec.Read(work, item, epoch, account, answered)
+		return schedule.Outcome{Err: vendorErr, Pause: item.Settings.MaxInterval, Fatal: fatal}
+	}
+	return schedule.Outcome{Err: schedule.ErrNoCall, Fatal: a.rec.Fold(work, item.ID)}
+}
