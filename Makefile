@@ -1,4 +1,7 @@
-.PHONY: test run lint oracle soak bench bench-quick fuzz docs
+.PHONY: help test run lint docs oracle soak bench bench-quick fuzz ci
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 test: ## the README's test command
 	go test ./...
@@ -15,10 +18,14 @@ FIRST ?= 1001
 soak: ## the simulation with thousands of other seeds: make soak SEEDS=20000 FIRST=50001
 	go test -timeout 0 -run 'TestSimulation$$' ./tests/simulation -seeds=$(SEEDS) -first=$(FIRST)
 
-lint:
-	gofmt -l .
-	go vet ./...
-	go tool staticcheck ./...
+lint: ## every check that reads the sources; fails on findings
+	.ci/lint
+
+docs: ## writes the pages that are made from schemas, functions and metrics
+	go generate ./docs
+
+ci: ## all that must hold before a change lands
+	.ci/run
 
 bench: ## measures beside the peers, one table; about ten minutes
 	go run ./bench

@@ -266,9 +266,6 @@ func unknownResource(r *resource) cty.Value {
 	return cty.UnknownVal(cty.Map(r.typ.values))
 }
 
-// Outputs are the values of the output blocks, in the order of their names.
-// present is a scope over what is seen now, for what is evaluated once.
-// Checks are the results of the check blocks, in the order of their names.
 // Rest lets go of every value that no expectation needs, at the end of a pass:
 // with a million instances they are most of the memory. Afterwards only Judge
 // and HasExpect may be called.

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 )
 
+// Outputs are the values of the output blocks, in the order of their names.
 func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostics) {
 	s := e.present(ctx)
 	var diags hcl.Diagnostics
@@ -37,6 +38,7 @@ func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostic
 	return outputs, e.c.clean(diags)
 }
 
+// present is a scope over what is seen now, for what is evaluated once.
 func (e *Evaluation) present(ctx context.Context) *scope {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -47,6 +49,7 @@ func (e *Evaluation) present(ctx context.Context) *scope {
 	return e.scope
 }
 
+// Checks are the results of the check blocks, in the order of their names.
 func (e *Evaluation) Checks(ctx context.Context) ([]plan.Check, hcl.Diagnostics) {
 	s := e.present(ctx)
 	var diags hcl.Diagnostics

@@ -103,7 +103,7 @@ func FormatDecimal(d *apd.Decimal) string {
 	return r.Text('f')
 }
 
-// Decimal is a cty number as a decimal, rounded to Digits significant digits:
+// DecimalOf is a cty number as a decimal, rounded to Digits significant digits:
 // exact for whatever a vendor writes.
 func DecimalOf(v cty.Value) (*apd.Decimal, error) {
 	if v.IsNull() || !v.IsKnown() || v.Type() != cty.Number {

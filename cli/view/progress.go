@@ -31,6 +31,7 @@ type Progress struct {
 	drawn bool // a bar stands on the terminal's line
 }
 
+// NewProgress makes the progress of one command.
 func (v *View) NewProgress() *Progress {
 	return &Progress{out: v.Err, now: v.Now}
 }

@@ -61,7 +61,7 @@ func testConnect(t *testing.T, v Vendor) {
 			}))
 			defer server.Close()
 			for i := range int64(2) {
-				answer, err := v.call(t, server.URL, context.Background())
+				answer, err := v.call(context.Background(), t, server.URL)
 				if count.Load() != i+1 {
 					t.Fatalf("call %d: %d requests (%+v, %v)", i+1, count.Load(), answer, err)
 				}
@@ -81,7 +81,7 @@ func testConnect(t *testing.T, v Vendor) {
 	t.Run("nobody there", func(t *testing.T) {
 		server := httptest.NewServer(http.NotFoundHandler())
 		server.Close()
-		answer, err := v.call(t, server.URL, context.Background())
+		answer, err := v.call(context.Background(), t, server.URL)
 		if err == nil || answer.Reached || answer.Status != 0 || providers.KindOf(err) != providers.Transient {
 			t.Fatalf("%+v, %v", answer, err)
 		}
@@ -90,7 +90,7 @@ func testConnect(t *testing.T, v Vendor) {
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		_, err := v.call(t, "http://127.0.0.1:1", ctx)
+		_, err := v.call(ctx, t, "http://127.0.0.1:1")
 		if !errors.Is(err, context.Canceled) || providers.KindOf(err) != providers.Transient {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func options() providers.Options {
 }
 
 // call makes one poll or pull at an endpoint.
-func (v Vendor) call(t *testing.T, endpoint string, ctx context.Context) (providers.Answer, error) {
+func (v Vendor) call(ctx context.Context, t *testing.T, endpoint string) (providers.Answer, error) {
 	t.Helper()
 	connection, err := v.Definition.Connect(v.with(map[string]cty.Value{"endpoint": cty.StringVal(endpoint)}), options())
 	if err != nil {

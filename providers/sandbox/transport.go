@@ -95,7 +95,7 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer func() {
 			p := recover()
 			sent.Close()
-			if p != nil && p != http.ErrAbortHandler {
+			if err, _ := p.(error); p != nil && !errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
 			w.finish(p != nil)

@@ -229,7 +229,7 @@ func (s *stmt) next() (bool, error) {
 		s.row = make([]driver.Value, len(s.open.Columns()))
 	}
 	switch err := s.open.Next(s.row); {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return false, nil
 	case err != nil:
 		return false, explain(s.c.path, s.q.op, err)
