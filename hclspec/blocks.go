@@ -74,7 +74,7 @@ type removal struct {
 // decodeFile takes the blocks of one file in. Blocks whose headers are
 // mistaken are left out, the others are kept.
 func (c *Root) decodeFile(file *hcl.File) hcl.Diagnostics {
-	content, diags := file.Body.Content(rootBlocks)
+	content, diags := contentOf(file.Body, rootBlocks, rootWords()...)
 	for _, block := range content.Blocks {
 		switch block.Type {
 		case "waybill":
@@ -155,7 +155,7 @@ var outputSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{
 func (m *Module) decodeOutput(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	diags := checkName("output", name, block.LabelRanges[0])
-	content, contentDiags := block.Body.Content(outputSchema)
+	content, contentDiags := contentOf(block.Body, outputSchema, outputWords()...)
 	diags = append(diags, contentDiags...)
 	if other, ok := m.outputs[name]; ok {
 		return append(diags, duplicate("Duplicate output definition",
@@ -192,7 +192,7 @@ func decodeRule(block *hcl.Block) (rule, hcl.Diagnostics) {
 func (m *Module) decodeCheck(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	diags := checkName("check block", name, block.LabelRanges[0])
-	content, contentDiags := block.Body.Content(checkSchema)
+	content, contentDiags := contentOf(block.Body, checkSchema, checkWords()...)
 	diags = append(diags, contentDiags...)
 	if other, ok := m.checks[name]; ok {
 		return append(diags, duplicate("Duplicate check block",

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/gocty"
@@ -49,7 +50,12 @@ func constant(attr *hcl.Attribute, to any) hcl.Diagnostics {
 	if attr == nil {
 		return nil
 	}
+	// In JSON a text that may not refer to anything is no template.
+	_, native := attr.Expr.(hclsyntax.Expression)
 	for _, traversal := range attr.Expr.Variables() {
+		if !native {
+			break
+		}
 		return hcl.Diagnostics{mistake("Variables not allowed", fmt.Sprintf("The argument %s must be written out: it may not refer to anything.", attr.Name), traversal.SourceRange().Ptr())}
 	}
 	value, diags := attr.Expr.Value(nil)

@@ -198,11 +198,16 @@ func (c *Root) parseDir() ([]*hcl.File, hcl.Diagnostics) {
 	slices.Sort(names)
 	if len(names) == 0 {
 		return nil, hcl.Diagnostics{mistake("No configuration files",
-			fmt.Sprintf("The directory %s holds no *.wb.hcl or *.wb.json files. Write one, or start with: waybill init", c.opts.Dir), nil)}
+			fmt.Sprintf("The directory %s holds no *.wb.hcl or *.wb.json files.%s Write one, or start with: waybill init", c.opts.Dir, c.otherFiles()), nil)}
 	}
 	var files []*hcl.File
 	var diags hcl.Diagnostics
 	for _, name := range names {
+		if stem, _, _ := strings.Cut(name, ".wb."); stem == "override" || strings.HasSuffix(stem, "_override") {
+			diags = append(diags, mistake("Override files are not supported",
+				fmt.Sprintf("By its name %s is an override file, which Terraform merges into the blocks of other files. Waybill has none: write what it says into the block itself, or give the file another name. For what differs between installations there are variables.", name), nil))
+			continue
+		}
 		src, err := c.opts.Files.Read(filepath.Join(c.dir, name))
 		if err != nil {
 			diags = append(diags, mistake("Unreadable configuration file", fmt.Sprintf("The file %s cannot be read: %s.", name, plainError(err)), nil))
@@ -215,6 +220,23 @@ func (c *Root) parseDir() ([]*hcl.File, hcl.Diagnostics) {
 		}
 	}
 	return files, diags
+}
+
+// otherFiles names a file that was perhaps meant to be a configuration.
+func (c *Root) otherFiles() string {
+	for _, pattern := range []string{"*.hcl", "*.wb", "*.tf", "*.tf.json"} {
+		names, _ := c.opts.Files.List(pattern)
+		for _, name := range names {
+			switch {
+			case !isConfigName(name):
+			case strings.HasPrefix(pattern, "*.tf"):
+				return fmt.Sprintf(" Its %s is Terraform's, which Waybill does not read.", name)
+			default:
+				return fmt.Sprintf(" Its %s is not read for its name: it must end in .wb.hcl.", name)
+			}
+		}
+	}
+	return ""
 }
 
 // isConfigName leaves out editors' hidden and backup files.

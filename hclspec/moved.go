@@ -44,7 +44,7 @@ func (m *Module) decodeMoved(block *hcl.Block) hcl.Diagnostics {
 }
 
 func (m *Module) decodeRemoved(block *hcl.Block) hcl.Diagnostics {
-	content, diags := block.Body.Content(removedSchema)
+	content, diags := contentOf(block.Body, removedSchema, removedWords()...)
 	for _, b := range content.Blocks {
 		lifecycle, lifecycleDiags := b.Body.Content(removedLifecycle)
 		diags = append(diags, lifecycleDiags...)

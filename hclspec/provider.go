@@ -76,7 +76,7 @@ func (c *Root) decodeProvider(block *hcl.Block) hcl.Diagnostics {
 	for _, b := range schema.Blocks {
 		bodySchema.Blocks = append(bodySchema.Blocks, hcl.BlockHeaderSchema{Type: b.Name})
 	}
-	content, diags := block.Body.Content(bodySchema)
+	content, diags := contentOf(block.Body, bodySchema, providerWords()...)
 	p := &provider{schema: schema, account: name, declared: block.DefRange, refs: newReferences(), secret: map[string]bool{},
 		args: content.Attributes, blocks: map[string]*providerBlock{}, suspend: content.Attributes["suspend"]}
 	if attr := content.Attributes["alias"]; attr != nil {

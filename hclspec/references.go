@@ -198,6 +198,10 @@ func undeclared(summary, detail string, at *hcl.Range) *hcl.Diagnostic {
 // referToResource judges type.name, what may follow, and names that are none.
 func (m *Module) referToResource(traversal hcl.Traversal, name string, refs *references, w where) *hcl.Diagnostic {
 	at, root := traversal.SourceRange(), traversal.RootName()
+	if instead := foreignReference(root); instead != "" {
+		refs.roots[root] = true
+		return mistake("Invalid reference", fmt.Sprintf("There is nothing named %q here. %s", root, instead), at.Ptr())
+	}
 	t := m.types[root]
 	block := root + "." + name
 	if name == "" {

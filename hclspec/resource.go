@@ -90,7 +90,7 @@ func (m *Module) decodeResource(block *hcl.Block) hcl.Diagnostics {
 		args: map[string]*hcl.Attribute{}, poll: map[string]*hcl.Attribute{},
 		refs: newReferences(), expectRefs: newReferences(),
 	}
-	content, contentDiags := block.Body.Content(resourceSchema(t.Type))
+	content, contentDiags := contentOf(block.Body, resourceSchema(t.Type), resourceWords()...)
 	diags = append(diags, contentDiags...)
 	r.forEach, r.count = content.Attributes["for_each"], content.Attributes["count"]
 	r.suspend, r.giveUpAfter = content.Attributes["suspend"], content.Attributes["give_up_after"]
@@ -144,7 +144,7 @@ func (r *resource) decodeNested(blocks hcl.Blocks) hcl.Diagnostics {
 				r.giveUpAfter = attr
 			}
 		case "lifecycle":
-			content, contentDiags := b.Body.Content(lifecycleSchema)
+			content, contentDiags := contentOf(b.Body, lifecycleSchema, lifecycleWords()...)
 			diags = append(diags, contentDiags...)
 			r.preventForget = content.Attributes["prevent_forget"]
 		case "expect":

@@ -109,7 +109,7 @@ var (
 )
 
 func (c *Root) decodeWaybill(block *hcl.Block) hcl.Diagnostics {
-	content, diags := block.Body.Content(waybillSchema)
+	content, diags := contentOf(block.Body, waybillSchema, waybillWords()...)
 	if c.waybill != nil {
 		return append(diags, duplicate("Duplicate waybill block", "A waybill block was already given at %s. Only one is allowed.", block.DefRange, c.waybill.declared))
 	}

@@ -43,7 +43,7 @@ var variableSchema = &hcl.BodySchema{
 func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	diags := checkName("variable", name, block.LabelRanges[0])
-	content, contentDiags := block.Body.Content(variableSchema)
+	content, contentDiags := contentOf(block.Body, variableSchema, variableWords()...)
 	diags = append(diags, contentDiags...)
 	if other, ok := m.variables[name]; ok {
 		return append(diags, duplicate("Duplicate variable declaration",
