@@ -36,8 +36,8 @@ type AgentOptions struct {
 	// it is looked for there.
 	Dir       string
 	StatePath string
-	// MaxUntrack overrides the configuration's max_untrack at this start; nil: none.
-	MaxUntrack *hclspec.Untrack
+	// MaxForget overrides the configuration's max_forget at this start; nil: none.
+	MaxForget *hclspec.ForgetLimit
 	// Settings are those of the start; waybill {} and listen addresses need a restart.
 	Settings hclspec.Settings
 	// Reload is told when to reload (SIGHUP); may be nil.

@@ -289,7 +289,7 @@ resource "globfax_recipient" "fax" {
 		b.write("main.wb.hcl", config(7, ""))
 		time.Sleep(11 * time.Second)
 		status, body := b.get(adminURL + "/-/ready")
-		if status != http.StatusOK || !strings.Contains(body, "it would forget 3 of 10 items, more than max_untrack (20%)") {
+		if status != http.StatusOK || !strings.Contains(body, "it would forget 3 of 10 items, more than max_forget (20%)") {
 			t.Fatalf("ready after a bad reload: %d %s", status, body)
 		}
 		if _, metrics := b.get(adminURL + "/metrics"); !strings.Contains(metrics, "waybill_config_last_reload_successful 0\n") {

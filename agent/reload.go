@@ -53,7 +53,7 @@ func (a *Agent) takeFirst(ctx context.Context) error {
 	if err := a.diedLoading(kept, snapshot); err != nil && last != nil {
 		return a.takeLast(ctx, last, err)
 	}
-	err = a.take(ctx, snapshot, a.opts.MaxUntrack)
+	err = a.take(ctx, snapshot, a.opts.MaxForget)
 	switch {
 	case err == nil:
 		return nil
@@ -234,7 +234,7 @@ type candidate struct {
 // take loads a snapshot, and if its configuration is sound and forgets no more
 // than it may, makes it the one that runs. Its error is errNotTaken when the
 // configuration is at fault.
-func (a *Agent) take(ctx context.Context, snapshot *source.Snapshot, limit *hclspec.Untrack) error {
+func (a *Agent) take(ctx context.Context, snapshot *source.Snapshot, limit *hclspec.ForgetLimit) error {
 	done := a.noteLoading(snapshot)
 	c, err := UnlessEnded(ctx, func() (*candidate, error) { return a.load(ctx, snapshot, limit) })
 	done()
@@ -308,7 +308,7 @@ func UnlessEnded[T any](ctx context.Context, work func() (T, error)) (T, error) 
 }
 
 // load evaluates a snapshot's configuration without recording anything.
-func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, limit *hclspec.Untrack) (*candidate, error) {
+func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, limit *hclspec.ForgetLimit) (*candidate, error) {
 	config, diags := a.opts.Load(snapshot)
 	if diags.HasErrors() {
 		return nil, a.notTaken(config, config.Mistakes(ctx, diags))
@@ -324,7 +324,7 @@ func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, limit *hcls
 		return nil, a.notTaken(config, config.Mistakes(ctx, diags))
 	}
 	if limit == nil {
-		limit = &c.settings.MaxUntrack
+		limit = &c.settings.MaxForget
 	}
 	var err error
 	if c.accounts, err = a.runner.connect(a.catalog, declared); err != nil {
@@ -349,7 +349,7 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 		changes []plan.Change
 	}
 	c, err := UnlessEnded(ctx, func() (considered, error) {
-		ev, changes, err := a.consider(ctx, config, settings.MaxUntrack)
+		ev, changes, err := a.consider(ctx, config, settings.MaxForget)
 		return considered{ev, changes}, err
 	})
 	if err != nil {
@@ -367,7 +367,7 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 
 // consider evaluates and diffs a configuration without recording, and refuses
 // what would forget too much.
-func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limit hclspec.Untrack) (*evaluation, []plan.Change, error) {
+func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limit hclspec.ForgetLimit) (*evaluation, []plan.Change, error) {
 	ev := newEvaluation(config, a.catalog, a.store)
 	if diags, _ := ev.all(ctx, nil); diags.HasErrors() {
 		return nil, nil, a.notTaken(config, config.Mistakes(ctx, diags))
@@ -393,8 +393,8 @@ func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limit hclspe
 		}
 	}
 	if !limit.Allows(forgets, tracked) {
-		return nil, nil, fmt.Errorf("%w: it would forget %d of %d items, more than max_untrack (%s) allows: declare them again, name them in a removed block, "+
-			"or start once with -max-untrack=%d if it is meant", errNotTaken, forgets, tracked, limit, forgets)
+		return nil, nil, fmt.Errorf("%w: it would forget %d of %d items, more than max_forget (%s) allows: declare them again, name them in a removed block, "+
+			"or start once with -max-forget=%d if it is meant", errNotTaken, forgets, tracked, limit, forgets)
 	}
 	return ev, changes, nil
 }

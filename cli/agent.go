@@ -22,7 +22,7 @@ import (
 
 func agentCommand() *command {
 	var f passFlags
-	var maxUntrack string
+	var maxForget string
 	return &command{
 		name:    "agent",
 		stays:   true,
@@ -32,12 +32,12 @@ func agentCommand() *command {
 		example: "waybill agent\nwaybill agent -sandbox",
 		flags: func(fs *flag.FlagSet) {
 			f.variableFlags.register(fs)
-			fs.StringVar(&maxUntrack, "max-untrack", "", "let this start forget `N` items, or a percentage such as 50%, instead of agent.max_untrack")
+			fs.StringVar(&maxForget, "max-forget", "", "let this start forget `N` items, or a percentage such as 50%, instead of agent.max_forget")
 			fs.BoolVar(&f.sandbox, "sandbox", false, "run against a sandbox of its own, with a state beside the real one")
 			fs.IntVar(&f.parallelism, "parallelism", 0, "`N` reads at once over all accounts (0: each account's own bound)")
 		},
 		run: func(ctx context.Context, p *program, _ []string) int {
-			if err := p.agent(ctx, &f, maxUntrack); err != nil {
+			if err := p.agent(ctx, &f, maxForget); err != nil {
 				return p.fail(err)
 			}
 			return exitOK
@@ -46,7 +46,7 @@ func agentCommand() *command {
 }
 
 // agent runs the agent until ctx ends.
-func (p *program) agent(ctx context.Context, f *passFlags, maxUntrack string) error {
+func (p *program) agent(ctx context.Context, f *passFlags, maxForget string) error {
 	if err := f.later(); err != nil {
 		return err
 	}
@@ -56,12 +56,12 @@ func (p *program) agent(ctx context.Context, f *passFlags, maxUntrack string) er
 	if options.Dir, err = filepath.Abs(p.dir); err != nil {
 		return fmt.Errorf("configuration directory: %w", err)
 	}
-	if maxUntrack != "" {
-		limit, err := hclspec.ParseUntrack(maxUntrack)
+	if maxForget != "" {
+		limit, err := hclspec.ParseForgetLimit(maxForget)
 		if err != nil {
-			return fmt.Errorf("-max-untrack: %w", err)
+			return fmt.Errorf("-max-forget: %w", err)
 		}
-		options.MaxUntrack = &limit
+		options.MaxForget = &limit
 	}
 	loading := p.options(f.variableFlags, false)
 	var box *localSandbox

@@ -149,7 +149,7 @@ waybill {
   }
 }
 agent {
-  max_untrack = 5
+  max_forget = 5
   receiver {
     listen          = "0.0.0.0:8481"
     web_config_file = "web.yml"
@@ -165,7 +165,7 @@ resource "globfax_recipient" "a" {
 	}
 	s, diags := c.Settings()
 	noErrors(t, c, diags)
-	if s.BackendPath != "state/w.db" || s.MaxUntrack.String() != "5" || s.Admin.Listen != DefaultAdminListen ||
+	if s.BackendPath != "state/w.db" || s.MaxForget.String() != "5" || s.Admin.Listen != DefaultAdminListen ||
 		s.Receiver != (Listener{Listen: "0.0.0.0:8481", WebConfigFile: "web.yml", Insecure: true}) {
 		t.Errorf("%+v", s)
 	}
@@ -176,7 +176,7 @@ resource "globfax_recipient" "a" {
 	}
 }
 
-func TestUntrack(t *testing.T) {
+func TestForgetLimit(t *testing.T) {
 	for _, tc := range []struct {
 		text            string
 		forget, tracked int
@@ -185,7 +185,7 @@ func TestUntrack(t *testing.T) {
 		{"20%", 2, 10, true}, {"20%", 3, 10, false}, {"20%", 1, 1, true}, {"0%", 1, 100, true}, {"0", 2, 100, false},
 		{"5", 5, 5, true}, {"5", 6, 1000, false}, {"100%", 10, 10, true}, {"2.5%", 25, 1000, true}, {"2.5%", 26, 1000, false},
 	} {
-		u, err := ParseUntrack(tc.text)
+		u, err := ParseForgetLimit(tc.text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestUntrack(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "%", "-1", "-1%", "101%", "1/2%", "1e1%", "many", "1.5"} {
-		if _, err := ParseUntrack(bad); err == nil {
+		if _, err := ParseForgetLimit(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}

@@ -2,9 +2,6 @@ package hclspec
 
 import (
 	"fmt"
-	"math/big"
-	"strconv"
-	"strings"
 
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
@@ -16,7 +13,7 @@ import (
 type Settings struct {
 	RequiredVersion string // as written, "" where there is none
 	BackendPath     string // of the SQLite file, as written, relative to the configuration directory
-	MaxUntrack      Untrack
+	MaxForget       ForgetLimit
 	Admin, Receiver Listener
 }
 
@@ -34,52 +31,6 @@ const (
 	DefaultReceiverListen = "127.0.0.1:8481"
 )
 
-// Untrack is how many items a reload may forget: a count, or a share of those
-// that are tracked.
-type Untrack struct {
-	text  string
-	share *big.Rat // of one; nil: a count
-	count int
-}
-
-// DefaultUntrack is the max_untrack of an agent that sets none.
-func DefaultUntrack() Untrack { return Untrack{text: "20%", share: big.NewRat(20, 100)} }
-
-// ParseUntrack reads a count or a percentage, such as "50" or "20%".
-func ParseUntrack(text string) (Untrack, error) {
-	bad := fmt.Errorf("%q is neither a count such as \"50\" nor a percentage from 0%% to 100%% such as \"20%%\"", text)
-	number, isShare := strings.CutSuffix(strings.TrimSpace(text), "%")
-	if !isShare {
-		n, err := strconv.Atoi(number)
-		if err != nil || n < 0 {
-			return Untrack{}, bad
-		}
-		return Untrack{text: number, count: n}, nil
-	}
-	number = strings.TrimSpace(number)
-	share, ok := new(big.Rat).SetString(number)
-	if !ok || len(number) > 20 || strings.ContainsAny(number, "/eE_xpP") || share.Sign() < 0 || share.Cmp(big.NewRat(100, 1)) > 0 {
-		return Untrack{}, bad
-	}
-	return Untrack{text: number + "%", share: share.Quo(share, big.NewRat(100, 1))}, nil
-}
-
-// Allows reports whether so many of the tracked items may be forgotten. One
-// always may.
-func (u Untrack) Allows(forget, tracked int) bool {
-	if forget <= 1 {
-		return true
-	}
-	if u.share == nil {
-		return forget <= u.count
-	}
-	limit := new(big.Rat).Mul(u.share, big.NewRat(int64(tracked), 1))
-	return big.NewRat(int64(forget), 1).Cmp(limit) <= 0
-}
-
-// String is the setting as written: "20%".
-func (u Untrack) String() string { return u.text }
-
 // waybillBlock is the waybill block.
 type waybillBlock struct {
 	requiredVersion *hcl.Attribute
@@ -90,7 +41,7 @@ type waybillBlock struct {
 
 // agentBlock is the agent block.
 type agentBlock struct {
-	maxUntrack      *hcl.Attribute
+	maxForget       *hcl.Attribute
 	admin, receiver map[string]*hcl.Attribute
 	declared        hcl.Range
 }
@@ -102,7 +53,7 @@ var (
 	}
 	sqliteSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "path"}}}
 	agentSchema  = &hcl.BodySchema{
-		Attributes: []hcl.AttributeSchema{{Name: "max_untrack"}},
+		Attributes: []hcl.AttributeSchema{{Name: "max_forget"}, {Name: "max_untrack"}},
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "admin"}, {Type: "receiver"}},
 	}
 	listenerSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "listen"}, {Name: "web_config_file"}, {Name: "insecure"}}}
@@ -139,7 +90,10 @@ func (c *Root) decodeAgent(block *hcl.Block) hcl.Diagnostics {
 	if c.agents != nil {
 		return append(diags, duplicate("Duplicate agent block", "An agent block was already given at %s. Only one is allowed.", block.DefRange, c.agents.declared))
 	}
-	c.agents = &agentBlock{maxUntrack: content.Attributes["max_untrack"], declared: block.DefRange}
+	if old := content.Attributes["max_untrack"]; old != nil {
+		diags = append(diags, mistake("The argument max_untrack is called max_forget now", "Write max_forget in its place; its values mean the same. Settled items, and those that a removed block names, no longer count.", old.NameRange.Ptr()))
+	}
+	c.agents = &agentBlock{maxForget: content.Attributes["max_forget"], declared: block.DefRange}
 	first := map[string]hcl.Range{}
 	for _, b := range content.Blocks {
 		if at, ok := first[b.Type]; ok {
@@ -178,7 +132,7 @@ func (c *Root) settingAttributes() []settingAttribute {
 		add("waybill block", w.requiredVersion, w.backendPath)
 	}
 	if a := c.agents; a != nil {
-		add("agent block", a.maxUntrack)
+		add("agent block", a.maxForget)
 		for _, attrs := range []map[string]*hcl.Attribute{a.admin, a.receiver} {
 			for _, name := range sortedKeys(attrs) {
 				add("agent block", attrs[name])
@@ -193,7 +147,7 @@ func (c *Root) settingAttributes() []settingAttribute {
 func (c *Root) Settings() (Settings, hcl.Diagnostics) {
 	s := Settings{
 		BackendPath: DefaultBackendPath,
-		MaxUntrack:  DefaultUntrack(),
+		MaxForget:   DefaultForgetLimit(),
 		Admin:       Listener{Listen: DefaultAdminListen},
 		Receiver:    Listener{Listen: DefaultReceiverListen},
 	}
@@ -213,13 +167,13 @@ func (c *Root) Settings() (Settings, hcl.Diagnostics) {
 		}
 	}
 	if a := c.agents; a != nil {
-		limit := s.MaxUntrack.String()
-		text(a.maxUntrack, &limit)
-		parsed, err := ParseUntrack(limit)
+		limit := s.MaxForget.String()
+		text(a.maxForget, &limit)
+		parsed, err := ParseForgetLimit(limit)
 		if err != nil {
-			diags = append(diags, mistake("Invalid max_untrack", sentence(err.Error()), a.maxUntrack.Expr.Range().Ptr()))
+			diags = append(diags, mistake("Invalid max_forget", sentence(err.Error()), a.maxForget.Expr.Range().Ptr()))
 		} else {
-			s.MaxUntrack = parsed
+			s.MaxForget = parsed
 		}
 		for _, l := range []struct {
 			attrs map[string]*hcl.Attribute

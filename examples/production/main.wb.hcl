@@ -11,7 +11,7 @@ waybill {
 }
 
 agent {
-  max_untrack = "5%"
+  max_forget = "5%"
 
   admin {
     listen = "127.0.0.1:8480"

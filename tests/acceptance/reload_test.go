@@ -128,7 +128,7 @@ func TestTheLastGoodConfigurationServes(t *testing.T) {
 		tracked(t, s, 10)
 	}
 	refused(a, good+"resource {{", "the last good configuration runs")
-	refused(a, harness.FourVendors+faxes(7), "would forget 3 of 10 items", "max_untrack", "20%")
+	refused(a, harness.FourVendors+faxes(7), "would forget 3 of 10 items", "max_forget", "20%")
 	refused(a, good+"\nresource \"globfax_recipient\" \"twin\" {\n  rcpt_ref = \"rcpt_1\"\n}\n", "rcpt_1")
 	harness.Says(t, "the log", a.Log(), "Error: ", "main.wb.hcl line ") // each mistake as validate shows it
 
@@ -157,14 +157,14 @@ func TestTheLastGoodConfigurationServes(t *testing.T) {
 	s.Write("main.wb.hcl", harness.FourVendors+faxes(9)) // mended
 	tracked(t, s, 9)
 
-	// At a start max_untrack holds too; one start may be told otherwise.
+	// At a start max_forget holds too; one start may be told otherwise.
 	a.Stop()
 	s.Write("main.wb.hcl", harness.FourVendors+faxes(2))
 	a = s.Agent()
 	a.WaitLog("would forget 7 of 9 items")
 	tracked(t, s, 9)
 	a.Stop()
-	a = s.Agent("-max-untrack=7")
+	a = s.Agent("-max-forget=7")
 	tracked(t, s, 2)
 	a.Stop()
 

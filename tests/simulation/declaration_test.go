@@ -31,7 +31,7 @@ func (w *world) render() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `
 agent {
-  max_untrack = "100%%"
+  max_forget = "100%%"
 }
 provider "globfax" {
   endpoint   = %q

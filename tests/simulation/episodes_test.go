@@ -256,7 +256,7 @@ func (w *world) reloadTrouble() {
 // emptied is a configuration that declares nothing any more, under a limit that
 // refuses it.
 func emptied(text string) string {
-	text = strings.Replace(text, `max_untrack = "100%"`, `max_untrack = 1`, 1)
+	text = strings.Replace(text, `max_forget = "100%"`, `max_forget = 1`, 1)
 	at := strings.Index(text, `resource "globfax_recipient"`)
 	return text[:at]
 }

@@ -6,7 +6,7 @@ waybill {
 }
 
 agent {
-  max_untrack = "20%" # a reload that would forget more than this is refused (a count or a percentage)
+  max_forget = "20%" # a reload that would forget more than this is refused (a count or a percentage)
   admin {
     listen = "127.0.0.1:8480" # web_config_file = "web.yml" for TLS and basic auth
   }
