@@ -252,7 +252,7 @@ func (p *pass) finishApply(ctx context.Context, c *record.Recorder) (hcl.Diagnos
 			outputs = append(outputs, plan.Output{Name: o.Name, Sensitive: o.Sensitive, Value: o.After})
 		}
 	}
-	return diags, errors.Join(err, c.Results(ctx, outputs, p.result.Checks))
+	return diags, errors.Join(err, c.Results(ctx, outputs, p.result.Checks, configurationNotes(p.config)))
 }
 
 // mergeDrift keeps one change an item, its fields from the first before to the

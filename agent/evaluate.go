@@ -148,11 +148,11 @@ func (e *evaluation) deferred() []string {
 }
 
 // forgets checks what a plan would forget: an item with prevent_forget stays
-// unless a removed block names it.
+// until it is settled, unless a removed block names it.
 func (e *evaluation) forgets(changes []plan.Change) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for i := range changes {
-		if changes[i].Action != plan.Forget || e.removed(changes[i].Address) {
+		if changes[i].Action != plan.Forget || !e.guarded(changes[i].Item) {
 			continue
 		}
 		if !changes[i].Item.Settings.PreventForget && !e.prevented(changes[i].Address) {

@@ -158,6 +158,18 @@ func (w *world) plan() *agent.Result {
 	return result
 }
 
+// planDiagnostics are those of a plan that reads no vendor.
+func (w *world) planDiagnostics() hcl.Diagnostics {
+	w.t.Helper()
+	reader := w.reader()
+	defer reader.Close()
+	_, diags, err := w.runner.Plan(context.Background(), w.config(), reader, agent.PassOptions{StatePath: w.path})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return diags
+}
+
 // item reads one tracked item's values as JSON.
 func (w *world) item(address string) *plan.Item {
 	w.t.Helper()

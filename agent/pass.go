@@ -324,7 +324,11 @@ func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
 	p.result.Deferred = p.ev.deferred()
 	var gaveUp []int64
 	now := p.runner.Now()
+	awaited := 0
 	changes, err := p.ev.diff(ctx, func(item *plan.Item) {
+		if p.ev.guarded(item) {
+			awaited++
+		}
 		if t := p.catalog.Types[item.Address.Type()]; item.Settled || t == nil || t.Kind != plan.Polled || t.ClockDriven || p.opts.Refresh {
 			return
 		}
@@ -340,8 +344,34 @@ func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
 		return nil, err
 	}
 	diags := p.ev.forgets(changes)
+	warning, err := p.refusal(ctx, changes, awaited)
+	if err != nil {
+		return diags, err
+	}
+	diags = diags.Extend(warning)
 	more, err := p.assess(ctx)
 	return diags.Extend(more), err
+}
+
+// refusal warns of what an agent would refuse: whoever merges a change reads its
+// plan, and not the agent's log.
+func (p *pass) refusal(ctx context.Context, changes []plan.Change, awaited int) (hcl.Diagnostics, error) {
+	settings, diags := p.config.Settings()
+	if diags.HasErrors() {
+		return nil, nil // told before
+	}
+	limits, err := newGuard(ctx, p.reader, settings)
+	if err != nil {
+		return nil, err
+	}
+	if err := limits.judge(p.ev.forgetting(changes, awaited)); err != nil {
+		return hcl.Diagnostics{{
+			Severity: hcl.DiagWarning,
+			Summary:  "The agent would refuse this",
+			Detail:   fmt.Sprintf("With this configuration the agent would refuse this plan, and go on with the last good one: %s.", err),
+		}}, nil
+	}
+	return nil, nil
 }
 
 // assess evaluates outputs and checks and judges expectations, as things stand now.

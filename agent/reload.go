@@ -30,9 +30,6 @@ type reloadState struct {
 	restart    string // what was changed and needs a restart, in words
 	// dependents is why what others refer to could not be evaluated again.
 	dependents error
-	// lastGood says that the kept copy runs, because the directory's own
-	// configuration could not be taken at the start.
-	lastGood bool
 }
 
 // errNotTaken is a configuration that was refused; the one before stays.
@@ -81,13 +78,22 @@ func (a *Agent) diedLoading(kept source.Kept, snapshot *source.Snapshot) error {
 func (a *Agent) takeLast(ctx context.Context, last *source.Snapshot, err error) error {
 	a.refused(err)
 	a.log.Error("the configuration was not taken; the last good one runs", "error", err)
-	if lastErr := a.take(ctx, last, nil); lastErr != nil {
+	c, lastErr := a.loadOrEnd(ctx, last, nil)
+	stands := errors.Is(lastErr, errNotTaken) && c != nil && c.ev != nil
+	if stands {
+		// It was taken once: no start fails on it. What is declared stays as it is.
+		c.changes, lastErr = nil, nil
+	}
+	if lastErr == nil {
+		lastErr = a.accept(ctx, c, last)
+	}
+	if lastErr != nil {
 		return errors.Join(err, fmt.Errorf("last good configuration: %w", lastErr))
 	}
 	a.refused(err)
-	a.mu.Lock()
-	a.reload.lastGood = true
-	a.mu.Unlock()
+	if stands {
+		a.evaluated(fmt.Errorf("%w: the last good one asks for something else than it did when it was kept", errNotTaken))
+	}
 	return nil
 }
 
@@ -232,15 +238,25 @@ type candidate struct {
 }
 
 // take loads a snapshot, and if its configuration is sound and forgets no more
-// than it may, makes it the one that runs. Its error is errNotTaken when the
-// configuration is at fault.
-func (a *Agent) take(ctx context.Context, snapshot *source.Snapshot, limit *hclspec.ForgetLimit) error {
-	done := a.noteLoading(snapshot)
-	c, err := UnlessEnded(ctx, func() (*candidate, error) { return a.load(ctx, snapshot, limit) })
-	done()
+// than it may, makes it the one that runs. once, when not nil, is what it may
+// forget this time. The error is errNotTaken when the configuration is at fault.
+func (a *Agent) take(ctx context.Context, snapshot *source.Snapshot, once *hclspec.ForgetLimit) error {
+	c, err := a.loadOrEnd(ctx, snapshot, once)
 	if err != nil {
 		return err
 	}
+	return a.accept(ctx, c, snapshot)
+}
+
+// loadOrEnd is load, with a note beside the state for as long as it lasts. It
+// ends with ctx.
+func (a *Agent) loadOrEnd(ctx context.Context, snapshot *source.Snapshot, once *hclspec.ForgetLimit) (*candidate, error) {
+	defer a.noteLoading(snapshot)()
+	return UnlessEnded(ctx, func() (*candidate, error) { return a.load(ctx, snapshot, once) })
+}
+
+// accept records what a configuration declares and makes it the one that runs.
+func (a *Agent) accept(ctx context.Context, c *candidate, snapshot *source.Snapshot) error {
 	if a.opts.Evaluated != nil {
 		a.opts.Evaluated(c.ev.desired)
 	}
@@ -307,8 +323,9 @@ func UnlessEnded[T any](ctx context.Context, work func() (T, error)) (T, error) 
 	}
 }
 
-// load evaluates a snapshot's configuration without recording anything.
-func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, limit *hclspec.ForgetLimit) (*candidate, error) {
+// load evaluates a snapshot's configuration without recording anything. A
+// configuration that is refused for what it declares is returned beside the error.
+func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, once *hclspec.ForgetLimit) (*candidate, error) {
 	config, diags := a.opts.Load(snapshot)
 	if diags.HasErrors() {
 		return nil, a.notTaken(config, config.Mistakes(ctx, diags))
@@ -323,14 +340,17 @@ func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, limit *hcls
 	if diags.HasErrors() {
 		return nil, a.notTaken(config, config.Mistakes(ctx, diags))
 	}
-	if limit == nil {
-		limit = &c.settings.MaxForget
+	limits, err := newGuard(ctx, a.store, c.settings)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	if once != nil {
+		limits = guard{declared: *once}
+	}
 	if c.accounts, err = a.runner.connect(a.catalog, declared); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
-	c.ev, c.changes, err = a.consider(ctx, config, *limit)
+	c.ev, c.changes, err = a.consider(ctx, config, limits)
 	return c, err
 }
 
@@ -344,12 +364,16 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 	if diags.HasErrors() {
 		return diags
 	}
+	limits, err := newGuard(ctx, a.store, settings)
+	if err != nil {
+		return err
+	}
 	type considered struct {
 		ev      *evaluation
 		changes []plan.Change
 	}
 	c, err := UnlessEnded(ctx, func() (considered, error) {
-		ev, changes, err := a.consider(ctx, config, settings.MaxForget)
+		ev, changes, err := a.consider(ctx, config, limits)
 		return considered{ev, changes}, err
 	})
 	if err != nil {
@@ -367,34 +391,25 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 
 // consider evaluates and diffs a configuration without recording, and refuses
 // what would forget too much.
-func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limit hclspec.ForgetLimit) (*evaluation, []plan.Change, error) {
+func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limits guard) (*evaluation, []plan.Change, error) {
 	ev := newEvaluation(config, a.catalog, a.store)
 	if diags, _ := ev.all(ctx, nil); diags.HasErrors() {
-		return nil, nil, a.notTaken(config, config.Mistakes(ctx, diags))
+		return ev, nil, a.notTaken(config, config.Mistakes(ctx, diags))
 	}
-	changes, err := ev.diff(ctx, nil)
+	awaited := 0
+	changes, err := ev.diff(ctx, func(item *plan.Item) {
+		if ev.guarded(item) {
+			awaited++
+		}
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("compare with the state: %w", err)
 	}
 	if diags := ev.forgets(changes); diags.HasErrors() {
-		return nil, nil, a.notTaken(config, diags)
+		return ev, nil, a.notTaken(config, diags)
 	}
-	counts, err := a.store.Counts(ctx)
-	if err != nil {
-		return nil, nil, fmt.Errorf("count the state: %w", err)
-	}
-	var tracked, forgets int
-	for _, n := range counts.Items {
-		tracked += int(n)
-	}
-	for i := range changes {
-		if changes[i].Action == plan.Forget && !ev.removed(changes[i].Address) {
-			forgets++
-		}
-	}
-	if !limit.Allows(forgets, tracked) {
-		return nil, nil, fmt.Errorf("%w: it would forget %d of %d items, more than max_forget (%s) allows: declare them again, name them in a removed block, "+
-			"or start once with -max-forget=%d if it is meant", errNotTaken, forgets, tracked, limit, forgets)
+	if err := limits.judge(ev.forgetting(changes, awaited)); err != nil {
+		return ev, nil, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
 	return ev, changes, nil
 }
@@ -407,7 +422,7 @@ func (a *Agent) recordResults(ctx context.Context, ev *evaluation) error {
 		a.log.Warn("an output or a check cannot be evaluated", "summary", d.Summary, "detail", d.Detail)
 	}
 	a.logChecks(checks)
-	if err := a.rec.Results(ctx, outputs, checks); err != nil {
+	if err := a.rec.Results(ctx, outputs, checks, configurationNotes(ev.config)); err != nil {
 		return err
 	}
 	a.rec.Recorded()

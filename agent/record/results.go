@@ -12,8 +12,9 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
-// Results records outputs and checks.
-func (c *Recorder) Results(ctx context.Context, outputs []plan.Output, checks []plan.Check) error {
+// Results records outputs and checks, and what is to be remembered of the
+// configuration that they come from.
+func (c *Recorder) Results(ctx context.Context, outputs []plan.Output, checks []plan.Check, notes map[state.NoteKey]string) error {
 	stored, err := storedOutputs(outputs)
 	if err != nil {
 		return err
@@ -22,7 +23,7 @@ func (c *Recorder) Results(ctx context.Context, outputs []plan.Output, checks []
 		checks = []plan.Check{}
 	}
 	failpoint.Hit(failpoint.ResultsBegin)
-	if err := c.store.Commit(ctx, &state.Batch{Outputs: &stored, Checks: &checks}); err != nil {
+	if err := c.store.Commit(ctx, &state.Batch{Outputs: &stored, Checks: &checks, Notes: notes}); err != nil {
 		return fmt.Errorf("record outputs and checks: %w", err)
 	}
 	failpoint.Hit(failpoint.ResultsEnd)

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -29,7 +30,8 @@ type Kept struct{ dir string }
 func KeptBeside(statePath string) Kept { return Kept{dir: statePath + KeptSuffix} }
 
 type manifest struct {
-	Copy string `json:"copy"` // directory of the copy, in dir
+	Copy     string   `json:"copy"` // directory of the copy, in dir
+	Revision Revision `json:"revision"`
 }
 
 // told is one answer of the copy. Paths are relative to the configuration
@@ -60,7 +62,7 @@ func (k Kept) Keep(s *Snapshot) error {
 	if err := os.Chmod(k.dir, 0o700); err != nil { // it may be older than this program
 		return fmt.Errorf("close last-good directory: %w", err)
 	}
-	m := manifest{Copy: rand.Text()}
+	m := manifest{Copy: rand.Text(), Revision: s.Revision(context.Background())}
 	base := filepath.Join(k.dir, m.Copy)
 	var list []told
 	questions, answers := s.sorted()
@@ -152,7 +154,7 @@ func (k Kept) Open(dir string) (*Snapshot, error) {
 	for _, t := range list {
 		c.told[question{op: t.Op, path: whole(dir, t.Path), pattern: t.Pattern}] = t
 	}
-	return &Snapshot{dir: dir, under: c, answers: make(map[question]*answer)}, nil
+	return &Snapshot{dir: dir, under: c, answers: make(map[question]*answer), revision: m.Revision}, nil
 }
 
 // keptFiles answer from a copy.

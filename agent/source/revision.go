@@ -12,12 +12,25 @@ import (
 	"time"
 )
 
-// Revision names what the snapshot has told so far: the Git commit where the
-// directory is a checkout, with +hash of the content when it is dirty, else the
-// hash alone.
+// Revision names what the snapshot has told by the time it is asked for first: the
+// Git commit where the directory is a checkout, with +hash of the content when it
+// is dirty, else the hash alone. A copy has the revision of what it is a copy of.
 func (s *Snapshot) Revision(ctx context.Context) Revision {
+	s.mu.Lock()
+	known := s.revision
+	s.mu.Unlock()
+	if known == (Revision{}) {
+		known = s.findRevision(ctx)
+		s.mu.Lock()
+		s.revision = known
+		s.mu.Unlock()
+	}
+	return known
+}
+
+func (s *Snapshot) findRevision(ctx context.Context) Revision {
 	hash, files := s.contentHash()
-	if !s.onDisk || !inCheckout(s.dir) {
+	if !inCheckout(s.dir) {
 		return Revision{ID: hash}
 	}
 	told, ok := git(ctx, s.dir, "log", "-1", "--format=%H%n%an%n%s")

@@ -25,10 +25,11 @@ type Snapshot struct {
 	answers map[question]*answer
 	// sealed is when nothing may be taken from the disk any more that changed
 	// after begun; see Seal.
-	sealed bool
-	begun  time.Time
-	stale  bool // something was asked for that had changed after begun
-	trail  *trail
+	sealed   bool
+	begun    time.Time
+	stale    bool // something was asked for that had changed after begun
+	trail    *trail
+	revision Revision // once it was asked for
 }
 
 // The questions that a snapshot answers.

@@ -27,7 +27,9 @@ type Source interface {
 type Revision struct {
 	// ID is the commit, with +hash of what was read when that is dirty; without a
 	// checkout the hash alone.
-	ID string
+	ID string `json:"id"`
 	// Commit, Author and Subject are of the Git commit; empty without a checkout.
-	Commit, Author, Subject string
+	Commit  string `json:"commit,omitempty"`
+	Author  string `json:"author,omitempty"`
+	Subject string `json:"subject,omitempty"`
 }

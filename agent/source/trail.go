@@ -34,8 +34,13 @@ type step struct {
 func (k Kept) trailPath() string { return filepath.Join(k.dir, "loading") }
 
 // Loading notes what a snapshot is asked for until done is called, so that a
-// later start can tell should this process die meanwhile (see Died).
+// later start can tell should this process die meanwhile (see Died). A copy that
+// was kept is not noted: it was loaded before, and the trail of what took its
+// place must stay.
 func (k Kept) Loading(s *Snapshot, version string) (done func() error, err error) {
+	if !s.onDisk {
+		return func() error { return nil }, nil
+	}
 	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("note what is loaded: %w", err)
 	}
