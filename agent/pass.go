@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -60,8 +61,9 @@ func (r *Runner) Apply(ctx context.Context, config *hclspec.Root, store state.St
 	if err := p.known(ctx, p.opts.Reread); err != nil {
 		return nil, diags, err
 	}
-	if err := p.survey(ctx); err != nil {
-		return nil, diags, err
+	missing, err := p.survey(ctx)
+	if err != nil || missing.HasErrors() {
+		return nil, diags.Extend(missing), err
 	}
 	more, err = p.conclude(ctx)
 	diags = diags.Extend(more)
@@ -95,7 +97,7 @@ type pass struct {
 }
 
 func (r *Runner) newPass(ctx context.Context, config *hclspec.Root, reader state.Reader, opts PassOptions) (*pass, hcl.Diagnostics, error) {
-	declared, diags := config.Accounts()
+	declared, diags := config.DeclaredAccounts()
 	if diags.HasErrors() {
 		return nil, config.Mistakes(ctx, diags), nil
 	}
@@ -281,16 +283,18 @@ func (p *pass) known(ctx context.Context, addresses []plan.Address) error {
 	return nil
 }
 
-// survey counts what an apply would read and pull.
-func (p *pass) survey(ctx context.Context) error {
+// survey counts what an apply would read and pull, and tells which credentials it
+// misses for that.
+func (p *pass) survey(ctx context.Context) (hcl.Diagnostics, error) {
 	if !p.opts.Refresh {
-		return nil
+		return nil, nil
 	}
 	now := p.runner.Now()
+	needed := make(map[string]bool) // accounts
 	waiting := make(map[plan.Identity]bool)
 	for item, err := range p.reader.Items(ctx, state.ItemFilter{}) {
 		if err != nil {
-			return fmt.Errorf("read the state: %w", err)
+			return nil, fmt.Errorf("read the state: %w", err)
 		}
 		if item.Settled || !p.readable(item, now) {
 			waiting[item.FullIdentity()] = true
@@ -300,7 +304,7 @@ func (p *pass) survey(ctx context.Context) error {
 		d := &p.ev.desired[i]
 		t, err := p.catalog.TypeOf(d.Address.Type())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if a, ok := p.accounts[d.Account]; d.Settings.Suspend || !ok || a.Suspend {
 			continue
@@ -309,14 +313,20 @@ func (p *pass) survey(ctx context.Context) error {
 		case plan.Polled:
 			if !waiting[d.FullIdentity()] {
 				p.result.Reads++
+				needed[d.Account] = true
 			}
 		case plan.Policy:
 			if p.opts.Pull {
 				p.result.Pulls = append(p.result.Pulls, Pull{Address: d.Address, Account: d.Account, Project: d.Identity})
+				needed[d.Account] = true
 			}
 		}
 	}
-	return nil
+	var missing hcl.Diagnostics
+	for _, name := range slices.Sorted(maps.Keys(needed)) {
+		missing = missing.Extend(p.accounts[name].Missing)
+	}
+	return missing, nil
 }
 
 // conclude diffs, then assesses.

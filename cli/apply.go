@@ -60,7 +60,7 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 	}
 	defer s.close()
 	// A provider block at fault is told before a state is made.
-	if _, diags := s.config.Accounts(); diags.HasErrors() {
+	if _, diags := s.config.DeclaredAccounts(); diags.HasErrors() {
 		s.view.Diagnostics(s.config.Sources(), s.config.Mistakes(ctx, diags))
 		return exitError
 	}
@@ -83,13 +83,14 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 	}
 	result, diags, err := p.runner(s.snapshot.Revision(ctx).ID, f.parallelism, s.view.Progress).Apply(ctx, s.config, store, options, approve)
 	s.view.ProgressDone()
-	if code, ok := p.passFailed(ctx, s, diags, err); !ok {
-		return p.closing(store, code)
-	}
-	if !result.Applied {
+	code, ok := p.passFailed(ctx, s, diags, err)
+	if ok && !result.Applied {
 		p.note("\nApply cancelled.")
-		code := p.closing(store, exitError)
-		if errors.Is(statErr, fs.ErrNotExist) {
+		code, ok = exitError, false
+	}
+	if !ok {
+		code = p.closing(store, code)
+		if errors.Is(statErr, fs.ErrNotExist) && (result == nil || !result.Applied) {
 			removeState(s.path) // it was made for this apply, and holds nothing
 		}
 		return code

@@ -130,7 +130,7 @@ func (p *program) locate(flags stateFlags) (located, bool) {
 		}
 		l.path = settings.BackendPath
 		if !diags.HasErrors() {
-			accounts, _ := cfg.Accounts()
+			accounts, _ := cfg.DeclaredAccounts()
 			for _, a := range accounts {
 				l.suspended[a.Name] = a.Suspend
 			}

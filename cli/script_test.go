@@ -56,7 +56,7 @@ func setup(env *testscript.Env) error {
 	env.Defer(func() { _ = server.Close() })
 	env.Values[vendorsKey{}] = server
 	switch strings.TrimPrefix(filepath.Base(env.WorkDir), "script-") {
-	case "sandbox", "validate": // are about having no credentials
+	case "credentials", "sandbox", "validate": // are about having no credentials
 	default:
 		for name, value := range server.Credentials().Env() {
 			env.Setenv(name, value)

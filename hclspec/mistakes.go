@@ -13,7 +13,7 @@ import (
 // that each mistake is told once, where it is.
 func (c *Root) Mistakes(ctx context.Context, found hcl.Diagnostics) hcl.Diagnostics {
 	_, more := c.Settings()
-	_, accounts := c.Accounts()
+	_, accounts := c.DeclaredAccounts()
 	more = append(more, accounts...)
 	evaluation := c.NewEvaluation(nil)
 	waves, _ := evaluation.All(ctx, nil)

@@ -122,10 +122,21 @@ func blockOf(schema *plan.Schema, name string) plan.Block {
 	return plan.Block{}
 }
 
-// Accounts are the provider blocks, and an implied one for each provider that
-// a resource uses without a block, in the order of their names. Their values
-// hold credentials: marks are taken off.
+// Accounts are those of DeclaredAccounts, for whoever is about to read at all of
+// them: credentials that are missing are mistakes.
 func (c *Root) Accounts() ([]plan.Account, hcl.Diagnostics) {
+	accounts, diags := c.DeclaredAccounts()
+	for _, a := range accounts {
+		diags = append(diags[:len(diags):len(diags)], a.Missing...)
+	}
+	return accounts, diags
+}
+
+// DeclaredAccounts are the provider blocks, and an implied one for each provider
+// that a resource uses without a block, in the order of their names. Their values
+// hold credentials: marks are taken off. Credentials that are missing stand in
+// Account.Missing.
+func (c *Root) DeclaredAccounts() ([]plan.Account, hcl.Diagnostics) {
 	c.accountsOnce.Do(func() {
 		providers := map[string]*provider{}
 		for name, p := range c.providers {
@@ -142,6 +153,7 @@ func (c *Root) Accounts() ([]plan.Account, hcl.Diagnostics) {
 		var diags hcl.Diagnostics
 		for _, name := range sortedKeys(providers) {
 			account, accountDiags := c.account(providers[name])
+			account.Missing = c.clean(account.Missing)
 			diags = append(diags, accountDiags...)
 			c.accounts = append(c.accounts, account)
 		}
@@ -169,6 +181,7 @@ func (c *Root) account(p *provider) (plan.Account, hcl.Diagnostics) {
 		values[b.Name] = v
 	}
 	account := plan.Account{Name: p.account, Provider: p.schema.Provider, Origin: origin(p.declared)}
+	diags, account.Missing = splitMissing(diags)
 	if p.suspend != nil {
 		v, suspendDiags := c.providerArgument(p, plan.Argument{Name: "suspend", Type: cty.Bool, Default: cty.False}, p.suspend, cty.NilVal)
 		diags = append(diags, suspendDiags...)
@@ -307,7 +320,7 @@ func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribut
 			if p.implied {
 				detail += " It has no provider block; this resource uses it."
 			}
-			return unknown, hcl.Diagnostics{mistake("Missing credentials", detail, p.declared.Ptr())}
+			return unknown, hcl.Diagnostics{missingCredentials(detail, p.declared.Ptr())}
 		case a.Required:
 			return unknown, hcl.Diagnostics{mistake("Missing required argument", fmt.Sprintf("The argument %q of provider %q is required, but no definition was found.", a.Name, p.account), p.declared.Ptr())}
 		}
@@ -341,10 +354,31 @@ func (c *Root) nameProvider(diags hcl.Diagnostics, p *provider, a plan.Argument)
 		if !ok {
 			continue
 		}
-		named := *d
-		named.Summary = "Missing credentials"
-		named.Detail = fmt.Sprintf("The provider %q takes %s from the environment variable %s, which is not set. Set it and run again.", p.account, a.Name, missing)
-		diags[i] = &named
+		named := missingCredentials(fmt.Sprintf("The provider %q takes %s from the environment variable %s, which is not set. Set it and run again.", p.account, a.Name, missing), d.Subject)
+		named.Context = d.Context
+		diags[i] = named
 	}
 	return diags
+}
+
+// missing marks the diagnostic of credentials that are missing.
+type missing struct{}
+
+// missingCredentials is the mistake of a provider block that lacks a credential.
+func missingCredentials(detail string, subject *hcl.Range) *hcl.Diagnostic {
+	d := mistake("Missing credentials", detail+" To try a configuration without credentials, run the command with -sandbox.", subject)
+	d.Extra = missing{}
+	return d
+}
+
+// splitMissing takes the missing credentials out of diagnostics.
+func splitMissing(diags hcl.Diagnostics) (others, credentials hcl.Diagnostics) {
+	for _, d := range diags {
+		if _, ok := d.Extra.(missing); ok {
+			credentials = append(credentials, d)
+		} else {
+			others = append(others, d)
+		}
+	}
+	return others, credentials
 }

@@ -17,6 +17,9 @@ type Account struct {
 	Config  cty.Value
 	Suspend bool
 	Origin  Origin
+	// Missing are the credentials that the account has not, as mistakes: they
+	// matter to whoever is about to read there. Their values in Config are unknown.
+	Missing hcl.Diagnostics
 }
 
 // Origin is where in the configuration something was declared.

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -74,6 +75,11 @@ func (c Catalog) Connect(accounts []plan.Account, options Options) (map[string]*
 		vendor, ok := c.byName[a.Provider]
 		if !ok {
 			return nil, fmt.Errorf("provider %s is not known to this version of Waybill", a.Provider)
+		}
+		if len(a.Missing) > 0 {
+			missing := errors.New(a.Missing[0].Summary + ": " + a.Missing[0].Detail)
+			live[a.Name] = &Account{Account: a, Connection: unconnectedTo(a.Config, options.Now, missing), Vendor: vendor}
+			continue
 		}
 		connection, err := vendor.Connect(a.Config, options)
 		if err != nil {
