@@ -42,6 +42,28 @@ func (r *Runner) Plan(ctx context.Context, config *hclspec.Root, reader state.Re
 // Apply is one pass for real. It evaluates and diffs, asks approve, then wave by
 // wave declares, reads, pulls and derives, and records outputs and checks at the end.
 func (r *Runner) Apply(ctx context.Context, config *hclspec.Root, store state.Store, opts PassOptions, approve func(*Result) (bool, error)) (*Result, hcl.Diagnostics, error) {
+	type proposal struct {
+		p     *pass
+		diags hcl.Diagnostics
+	}
+	made, err := UnlessEnded(ctx, func() (proposal, error) {
+		p, diags, err := r.propose(ctx, config, store, opts)
+		return proposal{p, diags}, err
+	})
+	p, diags := made.p, made.diags
+	if p == nil || err != nil || diags.HasErrors() {
+		return nil, diags, err
+	}
+	ok, err := approve(p.result)
+	if err != nil || !ok {
+		return p.result, diags, err
+	}
+	return p.carryOut(ctx, store, diags)
+}
+
+// propose is what Apply asks about: it evaluates, diffs and assesses, and records
+// nothing. The pass is nil where the configuration has mistakes.
+func (r *Runner) propose(ctx context.Context, config *hclspec.Root, store state.Store, opts PassOptions) (*pass, hcl.Diagnostics, error) {
 	p, diags, err := r.newPass(ctx, config, store, opts)
 	if p == nil || diags.HasErrors() || err != nil {
 		return nil, diags, err
@@ -66,15 +88,7 @@ func (r *Runner) Apply(ctx context.Context, config *hclspec.Root, store state.St
 		return nil, diags.Extend(missing), err
 	}
 	more, err = p.conclude(ctx)
-	diags = diags.Extend(more)
-	if err != nil || diags.HasErrors() {
-		return p.result, diags, err
-	}
-	ok, err := approve(p.result)
-	if err != nil || !ok {
-		return p.result, diags, err
-	}
-	return p.carryOut(ctx, store, diags)
+	return p, diags.Extend(more), err
 }
 
 // pass is one walk through the steps.

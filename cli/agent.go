@@ -25,6 +25,7 @@ func agentCommand() *command {
 	var maxForget string
 	return &command{
 		name:    "agent",
+		writes:  true,
 		stays:   true,
 		summary: "Keep records in step with the vendors, until stopped",
 		detail: "Applies the configuration without asking, then reads, pulls and receives as it is due. " +

@@ -21,6 +21,7 @@ func applyCommand() *command {
 	var reread listFlag
 	return &command{
 		name:    "apply",
+		writes:  true,
 		args:    "[PLANFILE]",
 		summary: "Record the declaration, read what is due and pull reports, once",
 		detail: "Asks first, unless there is nothing to record and nothing to pull. Reads every unsettled item whose last read is older than the floor. " +

@@ -150,7 +150,33 @@ func (p *program) run(ctx context.Context, c *command, args []string) int {
 		p.view.CommandUsage(p.view.Err, p.described(c))
 		return exitError
 	}
-	return c.run(ctx, p, args)
+	if c.writes {
+		signal.Ignore(syscall.SIGPIPE)
+		p.view.Err.Detach()
+		return c.run(ctx, p, args)
+	}
+	return p.leave(ctx, func() int { return c.run(ctx, p, args) })
+}
+
+// leaveAfter is how long a command has to end by itself once it is interrupted.
+const leaveAfter = 2 * time.Second
+
+// leave runs what leaves nothing half done. When it goes on after it was
+// interrupted, it is left alone: an evaluation lasts as long as it lasts.
+func (p *program) leave(ctx context.Context, run func() int) int {
+	ended := make(chan int, 1)
+	go func() { ended <- run() }()
+	select {
+	case code := <-ended:
+		return code
+	case <-ctx.Done():
+	}
+	select {
+	case code := <-ended:
+		return code
+	case <-time.After(leaveAfter):
+		return p.fail(errors.New("interrupted"))
+	}
 }
 
 func argumentMistake(c *command, args []string) string {

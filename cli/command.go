@@ -29,7 +29,10 @@ type command struct {
 	anyFlags bool
 	// stays: it is not moved into the directory of -chdir, and finds that itself.
 	stays bool
-	run   func(ctx context.Context, p *program, args []string) int
+	// writes: it changes the state, so that nobody who reads what it prints, or reads
+	// it no more, ends it or keeps it waiting.
+	writes bool
+	run    func(ctx context.Context, p *program, args []string) int
 }
 
 // commands are all commands, in the order in which help lists them.

@@ -108,10 +108,23 @@ func (p *program) prepare(ctx context.Context, f *passFlags) (*pass, bool) {
 		options.Overrides = s.sandbox.overrides()
 		options.Environ = s.sandbox.environ(p.lookupEnv)
 	}
-	cfg, diags := p.load(options)
-	if diags.HasErrors() {
-		diags = cfg.Mistakes(ctx, diags)
+	type loaded struct {
+		config *hclspec.Root
+		diags  hcl.Diagnostics
 	}
+	l, err := agent.UnlessEnded(ctx, func() (loaded, error) {
+		cfg, diags := p.load(options)
+		if diags.HasErrors() {
+			diags = cfg.Mistakes(ctx, diags)
+		}
+		return loaded{cfg, diags}, nil
+	})
+	if err != nil {
+		s.fail(contextError(ctx, err))
+		s.close()
+		return s, false
+	}
+	cfg, diags := l.config, l.diags
 	s.config = cfg
 	settings, more := settingsOf(cfg)
 	if !diags.HasErrors() {

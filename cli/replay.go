@@ -18,6 +18,7 @@ func replayCommand() *command {
 	var all, asJSON bool
 	return &command{
 		name:    "replay",
+		writes:  true,
 		args:    "[-all | ID...]",
 		summary: "Derive again from the vendors' bytes, and record what differs",
 		detail: "Without arguments, from the bytes of quarantined records; with -all, from all that are kept; else from the raws of those IDs. " +

@@ -15,6 +15,7 @@ func sandboxCommand() *command {
 	var autoCreate bool
 	return &command{
 		name:    "sandbox",
+		writes:  true,
 		summary: "Run the four vendors' APIs offline, as their pages describe them",
 		detail: "Prints where they listen and the credentials that are right there. What is asked for comes into being and " +
 			"progresses within a minute; its control API, below /control/, makes, describes and breaks things.",

@@ -15,6 +15,7 @@ func stateMoveCommand() *command {
 	var flags stateFlags
 	return &command{
 		name:    "state mv",
+		writes:  true,
 		args:    "FROM TO",
 		summary: "Give a tracked item another address",
 		detail: "An address without a key moves all instances of its block. Edit the configuration too, or write a moved block instead: " +
@@ -120,6 +121,7 @@ func stateRemoveCommand() *command {
 	var flags stateFlags
 	return &command{
 		name:    "state rm",
+		writes:  true,
 		args:    "ADDRESS...",
 		summary: "Forget tracked items, whatever the configuration says",
 		detail: "The history is kept, and nothing happens at a vendor. What the configuration still declares is tracked again by the next apply. " +

@@ -23,6 +23,8 @@ type Stream struct {
 	mu       sync.Mutex
 	w        *bufio.Writer
 	direct   bool // flush after each write
+	under    io.Writer
+	detached *detached // not nil: see Detach
 	terminal bool
 	color    bool
 	width    int
@@ -35,13 +37,13 @@ func Streams(environ []string) (out, err *Stream) {
 
 // NewStream is a stream to a writer that is no terminal.
 func NewStream(w io.Writer) *Stream {
-	return &Stream{w: bufio.NewWriter(w), direct: true, width: pipeWidth}
+	return &Stream{w: bufio.NewWriter(w), under: w, direct: true, width: pipeWidth}
 }
 
 // newStream wraps a file. Colour only on a terminal and without NO_COLOR; COLUMNS
 // gives another width than the terminal's, or than that of a pipe.
 func newStream(f *os.File, environ []string, direct bool) *Stream {
-	s := &Stream{w: bufio.NewWriterSize(f, 64<<10), direct: direct, width: pipeWidth}
+	s := &Stream{w: bufio.NewWriterSize(f, 64<<10), under: f, direct: direct, width: pipeWidth}
 	fd := int(f.Fd())
 	if term.IsTerminal(fd) {
 		s.terminal, s.color, s.direct = true, true, true
@@ -62,6 +64,18 @@ func newStream(f *os.File, environ []string, direct bool) *Stream {
 	return s
 }
 
+// Detach lets nobody who writes wait for a reader from now on, nor hear of its
+// end: for a program that has more to lose than a line of its log.
+func (s *Stream) Detach() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.detached == nil {
+		_ = s.w.Flush() // what cannot be written is lost as all that follows would be
+		s.detached = newDetached(s.under)
+		s.w.Reset(s.detached)
+	}
+}
+
 // NoColor turns colours off.
 func (s *Stream) NoColor() { s.color = false }
 
@@ -80,7 +94,13 @@ func (s *Stream) Write(b []byte) (int, error) {
 func (s *Stream) Flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.w.Flush()
+	if err := s.w.Flush(); err != nil {
+		return err
+	}
+	if s.detached != nil {
+		s.detached.drain(lastWords)
+	}
+	return nil
 }
 
 // printf writes; an error shows at the last Flush. Arguments are escaped unless
