@@ -102,7 +102,7 @@ func (r *Runner) RunAgent(ctx context.Context, store state.Store, opts AgentOpti
 		Catalog: a.catalog, Store: store, Now: r.Now, Log: r.Log, StatePath: opts.StatePath, Meter: a.metrics,
 		Rescheduled: a.scheduled, Changed: a.sawChange, Abandon: abandon,
 	})
-	a.metrics.Gather(web.Sources{Store: store, Types: a.catalog.Types, Queues: a.allQueues, Now: r.Now})
+	a.metrics.Gather(web.Sources{Store: store, Catalog: a.catalog, Queues: a.allQueues, Now: r.Now})
 	return a.run(ctx, abandon)
 }
 

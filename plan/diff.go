@@ -80,7 +80,7 @@ func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address)
 		if found[i] {
 			continue
 		}
-		fields, err := Fields(nil, desired[i].Args)
+		fields, err := value.Fields(nil, desired[i].Args, nil)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", desired[i].Address, err)
 		}
@@ -108,7 +108,7 @@ func Diff(desired []Desired, tracked iter.Seq2[*Item, error], keep func(Address)
 func compare(d *Desired, item *Item) (Change, error) {
 	change := Change{Action: NoOp, Address: d.Address, Desired: d, Item: item}
 	if !bytes.Equal(d.Args, item.Args) {
-		fields, err := Fields(item.Args, d.Args)
+		fields, err := value.Fields(item.Args, d.Args, nil)
 		if err != nil {
 			return change, fmt.Errorf("%s: %w", d.Address, err)
 		}

@@ -54,14 +54,14 @@ func evidenceOf(t *Type, item *Item, tally Tally, now time.Time) (Evidence, erro
 	return e, nil
 }
 
-// quiet are the attributes that move without being differences: they tell when
-// somebody looked, not what was seen.
-var quiet = map[string]bool{"observed_at": true, "last_success_at": true, "retention_deadline": true}
-
-// Fields are the differences between two canonical JSON objects of an item's
-// values, but for what moves without being a difference.
-func Fields(before, after json.RawMessage) ([]value.Field, error) {
-	return value.Fields(before, after, quiet)
+// Fields are the differences between two canonical JSON objects of the values of
+// an item of this type, but for what moves without being a difference. A nil
+// type, one that this program does not know, has the attributes that all have.
+func (t *Type) Fields(before, after json.RawMessage) ([]value.Field, error) {
+	if t == nil {
+		t = &Type{}
+	}
+	return value.Fields(before, after, t.shape().quiet)
 }
 
 // EncodeSeen is the canonical JSON of an observation, as Item.Seen keeps it.
@@ -106,7 +106,7 @@ func ItemValues(t *Type, item *Item) (cty.Value, error) {
 			return cty.DynamicVal, fmt.Errorf("%s: %w", item.Address, err)
 		}
 		now := t.Derive(e)
-		for name := range quiet {
+		for name := range t.shape().quiet {
 			if name != "observed_at" && now.Type().HasAttribute(name) {
 				attrs[name] = now.GetAttr(name)
 			}
@@ -129,22 +129,22 @@ func RecordedValues(item *Item) (json.RawMessage, error) {
 // TrackFields are the differences of an item that begins to be tracked: all that
 // it holds. One that was forgotten tells all it holds again, so that its history
 // folds to it from either beginning.
-func TrackFields(item *Item) ([]value.Field, error) {
+func TrackFields(t *Type, item *Item) ([]value.Field, error) {
 	values, err := value.Merge(item.Values, item.Args)
 	if err != nil {
 		return nil, err
 	}
-	return Fields(nil, values)
+	return t.Fields(nil, values)
 }
 
 // ForgetFields are the differences of an item that is forgotten: nothing of it is
 // left but its history.
-func ForgetFields(item *Item) ([]value.Field, error) {
+func ForgetFields(t *Type, item *Item) ([]value.Field, error) {
 	values, err := value.Merge(item.Values, item.Args)
 	if err != nil {
 		return nil, err
 	}
-	return Fields(values, nil)
+	return t.Fields(values, nil)
 }
 
 // DesiredValues are the values of a thing that is declared and not tracked yet:

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -72,6 +73,8 @@ type Type struct {
 	Identity func(args cty.Value) string
 	// Check judges an instance's arguments beyond their types. Unknown values pass.
 	Check func(args cty.Value) []Problem
+	// Pull says how a policy pulls, from its complete arguments. Policy types only.
+	Pull func(args cty.Value) PullPolicy
 	// Derive makes the observed values from the evidence: pure, and the only
 	// place where a type's outcome, reason, cost and settling are decided. The
 	// result has the type ObservedType() and no unknown values.
@@ -82,6 +85,7 @@ type Type struct {
 
 	shapes                           sync.Once
 	argsType, observedType, seenType cty.Type // see shape
+	quiet                            map[string]bool
 }
 
 // shape makes the object types once: they are asked for at every read.
@@ -93,6 +97,12 @@ func (t *Type) shape() *Type {
 			seen[a.Name] = a.Type
 		}
 		t.seenType = cty.Object(seen)
+		t.quiet = make(map[string]bool)
+		for _, a := range slices.Concat(t.Attributes, CommonAttributes()) {
+			if a.Quiet {
+				t.quiet[a.Name] = true
+			}
+		}
 	})
 	return t
 }
@@ -109,11 +119,20 @@ const (
 	Counted
 )
 
+// PullPolicy is how a policy pulls.
+type PullPolicy struct {
+	Limit int  // how many records one page has at most: the bound of what one failed pull can lose
+	Drain bool // whether to pull again at once while pages come full and bring something new
+}
+
 // Attribute is one observed value of a type.
 type Attribute struct {
 	Name        string
 	Type        cty.Type
 	Description string
+	// Quiet says that it moves without being a difference: it tells when somebody
+	// looked, not what was seen.
+	Quiet bool
 }
 
 // Problem is a mistake in a block's values, found by a schema's Check. The
@@ -148,12 +167,12 @@ type Evidence struct {
 // CommonAttributes are the observed attributes that every type has.
 func CommonAttributes() []Attribute {
 	return []Attribute{
-		{"outcome", cty.String, "pending, succeeded, failed, partial or unknown"},
-		{"reason", cty.String, "the outcome in words, with the vendor page's remedy where it gives one"},
-		{"settled", cty.Bool, "whether the outcome is final and the item no longer polled"},
-		{"cost", cty.Number, "what the vendor charged, exactly as stated; null where it does not tell"},
-		{"currency", cty.String, "currency of cost"},
-		{"observed_at", cty.String, "when the vendor last told something of it, RFC 3339 in UTC"},
+		{Name: "outcome", Type: cty.String, Description: "pending, succeeded, failed, partial or unknown"},
+		{Name: "reason", Type: cty.String, Description: "the outcome in words, with the vendor page's remedy where it gives one"},
+		{Name: "settled", Type: cty.Bool, Description: "whether the outcome is final and the item no longer polled"},
+		{Name: "cost", Type: cty.Number, Description: "what the vendor charged, exactly as stated; null where it does not tell"},
+		{Name: "currency", Type: cty.String, Description: "currency of cost"},
+		{Name: "observed_at", Type: cty.String, Description: "when the vendor last told something of it, RFC 3339 in UTC", Quiet: true},
 	}
 }
 

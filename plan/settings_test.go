@@ -69,7 +69,7 @@ func TestMapArguments(t *testing.T) {
 	for _, from := range maps {
 		for _, to := range maps {
 			before, after := encode(from), encode(to)
-			fields, err := Fields(before, after)
+			fields, err := new(Type).Fields(before, after)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -29,9 +29,26 @@ type Definition struct {
 	// that are neither pulled nor push.
 	Records func(answer Answer) Page
 
+	// Retention is how long the vendor keeps what nobody pulled. Zero for vendors
+	// that are not pulled.
+	Retention time.Duration
+
+	// Redelivery is how the vendor repeats a push that was not answered 200. Zero
+	// for vendors that do not push.
+	Redelivery Redelivery
+
 	// Connect makes a live connection from a provider block's values (marks taken
 	// off). It makes no network call.
 	Connect func(config cty.Value, options Options) (*Connection, error)
+}
+
+// Redelivery is how long a vendor goes on with a push that was not accepted.
+type Redelivery struct {
+	// For is the time after which it gives up, and a result is lost.
+	For time.Duration
+	// Chance is a little more than the time between two attempts: once pushes have
+	// been accepted for so long, what was refused before has come again.
+	Chance time.Duration
 }
 
 // Options are what the program gives each connection.

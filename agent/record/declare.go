@@ -126,7 +126,7 @@ func (c *Recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 		return fmt.Errorf("%s: %w", change.Address, state.ErrNotFound)
 	}
 	if change.Action == plan.Forget {
-		return forget(batch, items[0], c.revision, now)
+		return c.forget(batch, items[0], c.revision, now)
 	}
 	write := state.ItemWrite{Item: *items[0]}
 	event := plan.Event{At: now, ItemID: write.ID, Address: change.Address, Action: change.Action, Revision: c.revision}
@@ -144,7 +144,7 @@ func (c *Recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 	if err != nil {
 		return fmt.Errorf("%s: %w", change.Address, err)
 	}
-	if event.Changes, err = plan.Fields(before, after); err != nil {
+	if event.Changes, err = c.catalog.Types[change.Address.Type()].Fields(before, after); err != nil {
 		return fmt.Errorf("%s: %w", change.Address, err)
 	}
 	if change.From != nil {
@@ -156,8 +156,8 @@ func (c *Recorder) declareOne(ctx context.Context, batch *state.Batch, change *p
 }
 
 // forget adds a forget to the batch.
-func forget(batch *state.Batch, item *plan.Item, revision string, now time.Time) error {
-	fields, err := plan.ForgetFields(item)
+func (c *Recorder) forget(batch *state.Batch, item *plan.Item, revision string, now time.Time) error {
+	fields, err := plan.ForgetFields(c.catalog.Types[item.Address.Type()], item) // nil of a type that this program lacks
 	if err != nil {
 		return fmt.Errorf("forget %s: %w", item.Address, err)
 	}
@@ -237,7 +237,7 @@ func (c *Recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desire
 			fresh[t.Name] = plan.Derived{Values: write.Values, Outcome: write.Outcome, Settled: write.Settled}
 		}
 	}
-	fields, err := plan.TrackFields(&write.Item)
+	fields, err := plan.TrackFields(t, &write.Item)
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.Address, err)
 	}

@@ -39,7 +39,7 @@ func (c *Recorder) Move(ctx context.Context, moves []Move) error {
 func (c *Recorder) Forget(ctx context.Context, items []*plan.Item) error {
 	now := c.now().UTC()
 	return c.edit(ctx, len(items), func(batch *state.Batch, i int) error {
-		return forget(batch, items[i], items[i].Revision, now)
+		return c.forget(batch, items[i], items[i].Revision, now)
 	})
 }
 

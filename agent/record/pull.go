@@ -57,7 +57,7 @@ func (c *Recorder) drains(item *plan.Item) bool {
 		return false
 	}
 	args, err := value.Decode(item.Args, t.ArgsType())
-	return err == nil && args.Type().HasAttribute("drain") && !args.GetAttr("drain").IsNull() && args.GetAttr("drain").True()
+	return err == nil && t.Pull != nil && t.Pull(args).Drain
 }
 
 // pull takes one page for a policy. Nothing of it is cut off: an intent that is
@@ -78,10 +78,9 @@ func (c *Recorder) pull(ctx context.Context, item *plan.Item, a *providers.Accou
 	if err != nil {
 		return pulled{}, fmt.Errorf("recorded arguments of %s: %w", item.Address, err)
 	}
-	limit, _ := args.GetAttr("limit").AsBigFloat().Int64()
 	intent := state.Intent{
 		ID: rand.Text(), ItemID: item.ID, Address: item.Address, Account: item.Account,
-		Limit: int(limit), StartedAt: c.now(),
+		Limit: t.Pull(args).Limit, StartedAt: c.now(),
 	}
 	page, err := c.pullOnce(ctx, item, a, intent)
 	if err != nil {
@@ -240,7 +239,7 @@ func (c *Recorder) concludePull(ctx context.Context, intent state.Intent, at tim
 	var told *plan.Item
 	if len(items) == 1 {
 		item := items[0]
-		if batch.LossWindows = retentionWindow(item, page, at); window != nil {
+		if batch.LossWindows = c.retentionWindow(item, page, at); window != nil {
 			batch.LossWindows = append(batch.LossWindows, *window)
 		}
 		fields, err := c.afterPull(item, page, at, int64(len(batch.LossWindows)), wait)
@@ -284,22 +283,23 @@ func inOrder(w *plan.LossWindow) *plan.LossWindow {
 
 // retentionWindow is a loss without bound when the vendor kept reports for less
 // long than nobody asked for them.
-func retentionWindow(item *plan.Item, page providers.Page, at time.Time) []plan.LossWindow {
+func (c *Recorder) retentionWindow(item *plan.Item, page providers.Page, at time.Time) []plan.LossWindow {
+	vendor := c.catalog.Vendors[item.Address.Type()]
+	if vendor == nil {
+		return nil
+	}
 	last := item.Pulls.LastSuccessAt
 	if last.IsZero() {
 		last = item.TrackedAt // it was to be pulled from then on
 	}
-	if !page.Whole || page.Err != nil || at.Sub(last) <= Retention {
+	if !page.Whole || page.Err != nil || at.Sub(last) <= vendor.Retention {
 		return nil
 	}
 	return []plan.LossWindow{{
-		Address: item.Address, Account: item.Account, From: last, To: at.Add(-Retention), Bound: -1, Cause: plan.LossRetention,
-		Detail: "the vendor keeps reports for 72 hours, and the last complete answer is older",
+		Address: item.Address, Account: item.Account, From: last, To: at.Add(-vendor.Retention), Bound: -1, Cause: plan.LossRetention,
+		Detail: fmt.Sprintf("the vendor keeps reports for %g hours, and the last complete answer is older", vendor.Retention.Hours()),
 	}}
 }
-
-// Retention is how long UCloud keeps reports (PullUSMSReport).
-const Retention = 72 * time.Hour
 
 // afterPull puts a pull's result on its policy and returns the differences.
 func (c *Recorder) afterPull(item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]value.Field, error) {

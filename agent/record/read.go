@@ -193,7 +193,7 @@ func Rederive(t *plan.Type, item *plan.Item, tally plan.Tally, now time.Time) ([
 	if err != nil {
 		return nil, err
 	}
-	fields, err := plan.Fields(item.Values, derived.Values)
+	fields, err := t.Fields(item.Values, derived.Values)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", item.Address, err)
 	}

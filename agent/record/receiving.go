@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,13 +26,6 @@ type receiving struct {
 
 // noteAlive is the note of when callbacks could last be stored.
 const noteAlive = "receiver_alive_at"
-
-// outageAfter is how long NXCLOUD repeats a callback (Number Check callback, retries).
-const outageAfter = time.Hour
-
-// retryChance is for how long callbacks must be received before those that were
-// refused until then can be taken to have come again: NXCLOUD tries every minute.
-const retryChance = 70 * time.Second
 
 // Heartbeat proves that callbacks can be stored and remembers it, and in the same
 // commit records a loss window for each receiving account when they could not be
@@ -96,22 +90,26 @@ func (c *Recorder) alive(ctx context.Context, now time.Time) (*state.Batch, erro
 		return nil, fmt.Errorf("note %s: %w", noteAlive, err)
 	}
 	until := c.receiver.since // so long nothing was received
-	chance := now.Sub(c.receiver.since) >= retryChance
+	accounts := c.Accounts()
+	maps.DeleteFunc(accounts, func(_ string, a *providers.Account) bool { return a.Gate == nil })
+	chance := true
+	for _, a := range accounts {
+		chance = chance && now.Sub(c.receiver.since) >= a.Vendor.Redelivery.Chance
+	}
 	if chance {
 		until = now // the beats since tell of nothing else
 	}
-	switch {
-	case until.Sub(last) > outageAfter:
-		for name, account := range c.Accounts() {
-			if account.Gate != nil {
-				batch.LossWindows = append(batch.LossWindows, plan.LossWindow{
-					Account: name, From: last, To: now, Bound: -1, Cause: plan.LossOutage,
-					Detail: "callbacks could not be received for longer than the vendor repeats them (60 minutes)",
-				})
-			}
+	for name, a := range accounts {
+		if repeats := a.Vendor.Redelivery.For; until.Sub(last) > repeats {
+			batch.LossWindows = append(batch.LossWindows, plan.LossWindow{
+				Account: name, From: last, To: now, Bound: -1, Cause: plan.LossOutage,
+				Detail: fmt.Sprintf("callbacks could not be received for longer than the vendor repeats them (%g minutes)", repeats.Minutes()),
+			})
 		}
-	case !chance && !last.After(now):
-		batch.Notes[key] = text
+	}
+	// One note serves all accounts: while one of them waits, so do the others' windows.
+	if !chance && !last.After(now) && len(batch.LossWindows) < len(accounts) {
+		batch.Notes[key], batch.LossWindows = text, nil
 	}
 	return batch, nil
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
@@ -131,10 +130,10 @@ func (m *Metrics) Reloaded(ok bool) {
 
 // Sources are what the gauges are read from when somebody asks.
 type Sources struct {
-	Store  Figures
-	Types  map[string]*plan.Type
-	Queues func() []*schedule.Queue
-	Now    func() time.Time
+	Store   Figures
+	Catalog providers.Catalog
+	Queues  func() []*schedule.Queue
+	Now     func() time.Time
 }
 
 // Figures is the state, as far as the gauges need it.
@@ -177,11 +176,11 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(itemsDesc, err)
 	} else {
-		for name := range g.Types {
+		for name := range g.Catalog.Types {
 			for _, outcome := range []plan.Outcome{plan.Pending, plan.Succeeded, plan.Failed, plan.Partial, plan.Unknown} {
 				gauge(itemsDesc, float64(counts.Items[state.ItemCount{Type: name, Outcome: outcome}]), name, string(outcome))
 			}
-			if g.Types[name].Kind != plan.Counted {
+			if g.Catalog.Types[name].Kind != plan.Counted {
 				continue
 			}
 			for _, status := range []plan.RecordStatus{plan.Matched, plan.Unmatched, plan.Quarantined} {
@@ -205,7 +204,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(lagDesc, lag.Seconds())
-	for _, t := range g.Types {
+	for _, t := range g.Catalog.Types {
 		if t.Kind != plan.Policy {
 			continue
 		}
@@ -214,7 +213,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 				break
 			}
 			if last := item.Pulls.LastSuccessAt; !last.IsZero() {
-				gauge(retentionDesc, float64(last.Add(record.Retention).Unix()), item.Address.String())
+				gauge(retentionDesc, float64(last.Add(g.Catalog.Vendors[t.Name].Retention).Unix()), item.Address.String())
 			}
 		}
 	}

@@ -163,7 +163,7 @@ func (t *textPass) change(c *plan.Change) {
 	switch c.Action {
 	case plan.Track:
 		t.attributes(mark, shownArguments(c.Desired.Args))
-		if typ := t.v.typeOf(c.Address.Type()); typ != nil && typ.Kind == plan.Polled {
+		if typ := t.v.TypeOf(c.Address.Type()); typ != nil && typ.Kind == plan.Polled {
 			out.printf("        %s\n", out.paint(dim, sprintf("# (%d attributes known after the first read)", len(typ.ObservedType().AttributeTypes()))))
 		}
 	case plan.Forget:

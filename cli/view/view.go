@@ -57,8 +57,8 @@ func (v *View) Exact(b []byte) {
 // JSON prints a value as one line of JSON.
 func (v *View) JSON(x any) { _, _ = v.Out.Write(escapeJSON(tfjson.Encode(x))) }
 
-// typeOf is the resource type of that name, nil when no vendor has it.
-func (v *View) typeOf(name string) *plan.Type {
+// TypeOf is the resource type of that name, nil when no vendor has it.
+func (v *View) TypeOf(name string) *plan.Type {
 	for _, s := range v.Schemas {
 		for _, t := range s.Types {
 			if t.Name == name {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -47,7 +48,9 @@ func Definition() *providers.Definition {
 			Types: []*plan.Type{checkType()},
 		},
 		Records: records,
-		Connect: connect,
+		// The page: every minute, for 60 minutes.
+		Redelivery: providers.Redelivery{For: time.Hour, Chance: 70 * time.Second},
+		Connect:    connect,
 	}
 }
 

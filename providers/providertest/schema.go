@@ -79,6 +79,33 @@ func testArguments(t *testing.T, where string, arguments []plan.Argument) {
 	}
 }
 
+// testFacts sees that a vendor says of itself what the agent must know.
+func testFacts(t *testing.T, v Vendor) {
+	d := v.Definition
+	connection, err := d.Connect(v.with(nil), options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pulled := connection.Puller != nil; pulled != (d.Retention > 0) {
+		t.Errorf("retention is %s", d.Retention)
+	}
+	if pushed := connection.Gate != nil; pushed != (d.Redelivery.For > 0) || pushed != (d.Redelivery.Chance > 0) {
+		t.Errorf("redelivery is %+v", d.Redelivery)
+	}
+	if connection.Redactor == nil {
+		t.Error("nothing keeps the account's credentials out of what is stored")
+	}
+	for _, ty := range d.Schema.Types {
+		if (ty.Kind == plan.Policy) != (ty.Pull != nil) {
+			t.Errorf("%s: Pull is for policies, and each has one", ty.Name)
+		} else if ty.Pull != nil {
+			if policy := ty.Pull(Args(ty, v.Args[ty.Name])); policy.Limit < 1 {
+				t.Errorf("%s: %+v", ty.Name, policy)
+			}
+		}
+	}
+}
+
 func hasArgument(arguments []plan.Argument, name string, ty cty.Type) bool {
 	for _, a := range arguments {
 		if a.Name == name && a.Type.Equals(ty) {

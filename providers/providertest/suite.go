@@ -34,6 +34,7 @@ type Vendor struct {
 func Run(t *testing.T, v Vendor) {
 	t.Run("schema", func(t *testing.T) { testSchema(t, v) })
 	t.Run("check", func(t *testing.T) { testCheck(t, v) })
+	t.Run("facts", func(t *testing.T) { testFacts(t, v) })
 	t.Run("derive", func(t *testing.T) { testDerive(t, v) })
 	if v.Definition.Observe != nil {
 		t.Run("observe", func(t *testing.T) { testObserve(t, v) })

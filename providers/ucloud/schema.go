@@ -36,8 +36,9 @@ func Definition() *providers.Definition {
 			Queue:       queue,
 			Types:       []*plan.Type{pullType(), messageType()},
 		},
-		Records: records,
-		Connect: connect,
+		Retention: retention,
+		Records:   records,
+		Connect:   connect,
 	}
 }
 
@@ -99,10 +100,10 @@ func pullType() *plan.Type {
 			},
 		},
 		Attributes: []plan.Attribute{
-			{Name: "last_success_at", Type: cty.String, Description: "when the last complete answer arrived, RFC 3339 in UTC"},
+			{Name: "last_success_at", Type: cty.String, Description: "when the last complete answer arrived, RFC 3339 in UTC", Quiet: true},
 			{Name: "pulled_total", Type: cty.Number, Description: "how many reports the pulls brought, duplicates too"},
 			{Name: "loss_windows", Type: cty.Number, Description: "how many times reports may have been lost"},
-			{Name: "retention_deadline", Type: cty.String, Description: "when the vendor begins to drop reports unless a pull succeeds before: last_success_at and 72 hours"},
+			{Name: "retention_deadline", Type: cty.String, Description: "when the vendor begins to drop reports unless a pull succeeds before: last_success_at and 72 hours", Quiet: true},
 		},
 		Identity: func(args cty.Value) string {
 			project, _ := providers.Text(args, "project_id")
@@ -113,8 +114,15 @@ func pullType() *plan.Type {
 			problems = append(problems, providers.CheckPositiveDuration(args, "interval", "1m")...)
 			return append(problems, providers.CheckInteger(args, "limit", 1, maxLimit)...)
 		},
+		Pull:   pullPolicy,
 		Derive: derivePull,
 	}
+}
+
+func pullPolicy(args cty.Value) plan.PullPolicy {
+	limit, _ := providers.Integer(args, "limit")
+	drain, _ := providers.Flag(args, "drain")
+	return plan.PullPolicy{Limit: int(limit), Drain: drain}
 }
 
 // derivePull tells how the pulls go. Its reason holds no times: they move
