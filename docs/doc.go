@@ -3,4 +3,4 @@
 // and what is written by hand is compared with what the program exposes.
 package docs
 
-//go:generate go test . -run Page -update
+//go:generate go test . -run Written -update

@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write the pages anew")
 
 // The pages under docs/providers are what the schemas say.
-func TestProviderPages(t *testing.T) {
+func TestWrittenProviders(t *testing.T) {
 	for _, d := range harness.Catalog() {
 		current(t, filepath.Join("providers", d.Schema.Provider+".md"), providerPage(d.Schema))
 	}

@@ -54,7 +54,7 @@ func (c *Root) clean(diags hcl.Diagnostics) hcl.Diagnostics {
 		if d == nil {
 			continue
 		}
-		shown := *explain(d, c.parser.Files())
+		shown := *d
 		shown.Summary = redactText(shown.Summary, secrets)
 		shown.Detail = redactText(shown.Detail, secrets)
 		if touchesSensitive(d) {

@@ -60,6 +60,16 @@ func argumentSchema(arguments []plan.Argument) *hcl.BodySchema {
 	return schema
 }
 
+// providerSchema is what a block of a vendor may hold.
+func providerSchema(s *plan.Schema) *hcl.BodySchema {
+	body := argumentSchema(s.Arguments)
+	body.Attributes = append(body.Attributes, hcl.AttributeSchema{Name: "alias"}, hcl.AttributeSchema{Name: "suspend"})
+	for _, b := range s.Blocks {
+		body.Blocks = append(body.Blocks, hcl.BlockHeaderSchema{Type: b.Name})
+	}
+	return body
+}
+
 func (c *Root) decodeProvider(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	schema := c.schemas[name]
@@ -71,12 +81,7 @@ func (c *Root) decodeProvider(block *hcl.Block) hcl.Diagnostics {
 		}
 		return hcl.Diagnostics{mistake("Invalid provider name", fmt.Sprintf("There is no provider %q.%s", name, hint), block.LabelRanges[0].Ptr())}
 	}
-	bodySchema := argumentSchema(schema.Arguments)
-	bodySchema.Attributes = append(bodySchema.Attributes, hcl.AttributeSchema{Name: "alias"}, hcl.AttributeSchema{Name: "suspend"})
-	for _, b := range schema.Blocks {
-		bodySchema.Blocks = append(bodySchema.Blocks, hcl.BlockHeaderSchema{Type: b.Name})
-	}
-	content, diags := contentOf(block.Body, bodySchema, providerWords()...)
+	content, diags := contentOf(block.Body, providerSchema(schema), providerWords()...)
 	p := &provider{schema: schema, account: name, declared: block.DefRange, refs: newReferences(), secret: map[string]bool{},
 		args: content.Attributes, blocks: map[string]*providerBlock{}, suspend: content.Attributes["suspend"]}
 	if attr := content.Attributes["alias"]; attr != nil {

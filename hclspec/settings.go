@@ -53,7 +53,7 @@ var (
 	}
 	sqliteSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "path"}}}
 	agentSchema  = &hcl.BodySchema{
-		Attributes: []hcl.AttributeSchema{{Name: "max_forget"}, {Name: "max_untrack"}},
+		Attributes: []hcl.AttributeSchema{{Name: "max_forget"}},
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "admin"}, {Type: "receiver"}},
 	}
 	listenerSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "listen"}, {Name: "web_config_file"}, {Name: "insecure"}}}
@@ -86,12 +86,10 @@ func (c *Root) decodeWaybill(block *hcl.Block) hcl.Diagnostics {
 }
 
 func (c *Root) decodeAgent(block *hcl.Block) hcl.Diagnostics {
-	content, diags := block.Body.Content(agentSchema)
+	content, diags := contentOf(block.Body, agentSchema,
+		argumentWord("max_untrack", "It is called max_forget now: write that in its place. Its values mean the same; settled items, and those that a removed block names, no longer count."))
 	if c.agents != nil {
 		return append(diags, duplicate("Duplicate agent block", "An agent block was already given at %s. Only one is allowed.", block.DefRange, c.agents.declared))
-	}
-	if old := content.Attributes["max_untrack"]; old != nil {
-		diags = append(diags, mistake("The argument max_untrack is called max_forget now", "Write max_forget in its place; its values mean the same. Settled items, and those that a removed block names, no longer count.", old.NameRange.Ptr()))
 	}
 	c.agents = &agentBlock{maxForget: content.Attributes["max_forget"], declared: block.DefRange}
 	first := map[string]hcl.Range{}

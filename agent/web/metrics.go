@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -188,7 +189,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 		for _, s := range []plan.ExpectationState{plan.ExpectPending, plan.ExpectMet, plan.ExpectFailed, plan.ExpectMetLate} {
-			gauge(expectationsDesc, float64(counts.Expectations[s]), string(s))
+			gauge(expectationsDesc, float64(counts.Expectations[s]), strings.ReplaceAll(string(s), " ", "_"))
 		}
 	}
 	now := g.Now()

@@ -194,7 +194,7 @@ resource "globfax_recipient" "fax" {
 	state("failed")
 	harness.Says(t, "a plan", s.Must(3, "plan", "-check-exitcode").Stdout, "late: ")
 	server.Advance(2 * time.Hour)
-	state("met late")
+	state("met_late")
 	s.Must(0, "plan", "-check-exitcode")
 	a.Stop()
 }
