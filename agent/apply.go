@@ -239,6 +239,9 @@ func (p *pass) drain(ctx context.Context, c *record.Recorder, item *plan.Item, a
 
 // finishApply evaluates and records outputs and checks, and gathers what stands.
 func (p *pass) finishApply(ctx context.Context, c *record.Recorder) (hcl.Diagnostics, error) {
+	if err := c.Restored(ctx); err != nil {
+		return nil, err
+	}
 	p.ev.hcl.Renew()
 	clear(p.ev.seen.overlay) // what was found is recorded by now, or is not to be
 	diags, err := p.assess(ctx)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/waybill-dev/waybill/agent/quiet"
 	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/agent/source"
@@ -64,6 +65,7 @@ type Agent struct {
 	rec     *record.Recorder
 	metrics *web.Metrics
 	log     *slog.Logger
+	quiet   *quiet.Log // of troubles that go on
 
 	mu     sync.Mutex
 	queues map[string]*schedule.Queue
@@ -93,7 +95,7 @@ type Agent struct {
 // open for writing; it is not closed.
 func (r *Runner) RunAgent(ctx context.Context, store state.Store, opts AgentOptions) error {
 	a := &Agent{
-		runner: r, opts: opts, store: store, log: r.Log, metrics: web.NewMetrics(r.Version), catalog: providers.NewCatalog(r.Vendors),
+		runner: r, opts: opts, store: store, log: r.Log, quiet: quiet.New(r.Log, r.Now), metrics: web.NewMetrics(r.Version), catalog: providers.NewCatalog(r.Vendors),
 		queues: make(map[string]*schedule.Queue), stops: make(map[string]context.CancelFunc),
 		changed: make(chan struct{}, 1), asked: make(chan chan error), retry: newRetry(),
 	}
@@ -180,6 +182,9 @@ func (a *Agent) waitFor(longest time.Duration) {
 // start records the declaration and fills the schedule.
 func (a *Agent) start(ctx context.Context) error {
 	if err := a.takeFirst(ctx); err != nil {
+		return err
+	}
+	if err := a.rec.Restored(ctx); err != nil {
 		return err
 	}
 	if err := a.rec.TakeIn(ctx); err != nil {
@@ -285,7 +290,7 @@ func (a *Agent) foldLoop(ctx context.Context) {
 		case <-time.After(100 * time.Millisecond):
 		}
 		if err := a.rec.FoldAll(context.WithoutCancel(ctx)); err != nil {
-			a.log.Error("records could not be counted; trying again", "error", err)
+			a.quiet.Error("counting", "records could not be counted; trying again", "error", err)
 			a.rec.Recorded()
 		}
 	}
@@ -346,12 +351,13 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 				continue
 			}
 			if err := a.rec.Heartbeat(ctx); err != nil {
-				a.log.Error("the state cannot be written: callbacks are refused with 503 until it can", "error", err)
+				a.quiet.Error("state", "the state cannot be written: callbacks are refused with 503 until it can", "error", err)
 				continue
 			}
+			a.quiet.Over("state", "the state can be written again")
 			lastBeat = now
 			if err := a.rec.TakeIn(ctx); err != nil && !errors.Is(err, record.ErrPulling) {
-				a.log.Error("what was pulled before could not be taken in yet", "error", err)
+				a.quiet.Error("taking in", "what was pulled before could not be taken in yet", "error", err)
 			}
 		}
 	}

@@ -39,6 +39,20 @@ func Write(name string, content []byte) error {
 	return SyncDir(filepath.Dir(name))
 }
 
+// Replace writes a 0600 file so that after a death, or a power cut, either the old
+// or the new content is there, whole.
+func Replace(name string, content []byte) error {
+	f, err := os.OpenFile(name+Partial, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(name+Partial, name)
+	}
+	return err
+}
+
 // MakeDir makes a 0700 directory, if it is not there, and its name
 // durable: a synced file in a directory that a power cut takes away is lost too.
 func MakeDir(name string) error {

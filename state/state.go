@@ -37,6 +37,12 @@ type Store interface {
 	// for use in a Batch.
 	NewItemID(ctx context.Context) (int64, error)
 	NewRawID(ctx context.Context) (int64, error)
+
+	// Restored tells that more was stored here once than is there now: a backup was put
+	// in the place of the state, or another state. nil: nothing is known of that. It is
+	// told until RestoreTold, over restarts too: call that once it is recorded.
+	Restored(ctx context.Context) (*Restored, error)
+	RestoreTold(ctx context.Context) error
 }
 
 // Reader is a state open for reading. It may be used beside a writer in
@@ -99,6 +105,13 @@ type Meta struct {
 	// one with less is the older.
 	Stored  int64
 	Version int // of the schema
+}
+
+// Restored is what is known of a state that was put back.
+type Restored struct {
+	ID    string    // tells one time from another
+	Since time.Time // what was stored later may be gone
+	How   string    // it is known, in words
 }
 
 // Slot is what the schedule keeps of one tracked item.

@@ -147,9 +147,16 @@ func (c *Recorder) takeInFile(ctx context.Context, name string, open *begun) err
 	if err != nil {
 		return err
 	}
-	// The pull of one whose intent is over was taken in before; only the removal
-	// was missed.
-	if intent, ok := open.named(told.ID); ok {
+	// The pull of one whose intent is over was taken in before, and only the removal
+	// was missed: unless the state was put back to what it was before that pull.
+	intent, ok := open.named(told.ID)
+	if !ok {
+		intent = told
+		if ok, err = c.missing(ctx, &raw); err != nil {
+			return fmt.Errorf("take in spill file %s: %w", name, err)
+		}
+	}
+	if ok {
 		failpoint.Hit(failpoint.FinishSpill)
 		if raw.ID, err = c.store.NewRawID(ctx); err != nil {
 			return fmt.Errorf("take in spill file %s: %w", name, err)
@@ -169,6 +176,28 @@ func (c *Recorder) takeInFile(ctx context.Context, name string, open *begun) err
 	}
 	failpoint.Hit(failpoint.FinishRemoved)
 	return nil
+}
+
+// missing reports whether a record that an answer comes to is not in the state.
+func (c *Recorder) missing(ctx context.Context, raw *state.Raw) (bool, error) {
+	vendor, err := VendorOf(c.catalog, raw)
+	if err != nil {
+		return false, err
+	}
+	page := Parse(vendor, raw)
+	for i := range page.Records {
+		r, found := &page.Records[i], false
+		for same, err := range c.store.Records(ctx, state.RecordFilter{Same: r}) {
+			if err != nil {
+				return false, err
+			}
+			found = found || same.Digest == r.Digest
+		}
+		if !found {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // concludeOpen ends a pull of which no answer is anywhere: as this process knows

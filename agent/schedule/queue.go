@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybill-dev/waybill/agent/quiet"
 	"github.com/waybill-dev/waybill/providers"
 )
 
@@ -42,6 +43,7 @@ type Queue struct {
 	name   string
 	now    func() time.Time
 	log    *slog.Logger
+	quiet  *quiet.Log
 	work   Work
 	limits *Limits
 	wake   chan struct{}
@@ -66,7 +68,7 @@ func New(name string, account *providers.Account, work Work, now func() time.Tim
 		n = account.Concurrency
 	}
 	return &Queue{
-		name: name, now: now, log: log, work: work, limits: NewLimits(n), wake: make(chan struct{}, 1),
+		name: name, now: now, log: log, quiet: quiet.New(log, now), work: work, limits: NewLimits(n), wake: make(chan struct{}, 1),
 		inFlight: make(map[int64]bool), missed: make(map[int64][]Turn), unrecorded: make(map[int64]time.Time), account: account,
 	}
 }
@@ -197,7 +199,7 @@ func (q *Queue) look(ctx context.Context, due Turn, answered func()) {
 	now := q.now()
 	called := !errors.Is(outcome.Err, ErrNoCall)
 	if outcome.Fatal != nil && ctx.Err() == nil {
-		q.log.Error("the state cannot be used; trying again", "account", q.name, "error", outcome.Fatal)
+		q.quiet.Error("state", "the state cannot be used; trying again", "account", q.name, "error", outcome.Fatal)
 		q.hold = now.Add(5 * time.Second)
 		again := q.hold
 		if called && q.account != nil {

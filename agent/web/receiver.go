@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/agent/quiet"
 	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/providers"
@@ -31,8 +32,8 @@ type receiver struct {
 	now       func() time.Time
 	log       *slog.Logger
 
-	quiet limiter // of refusals
-	loud  limiter // of callbacks that cannot be stored
+	quiet limiter    // of refusals
+	loud  *quiet.Log // of callbacks that cannot be stored
 	// large has room for the bodies over smallCallback that are in memory at once.
 	large chan struct{}
 }
@@ -56,7 +57,7 @@ type Callbacks interface {
 
 // NewReceiver answers callbacks.
 func NewReceiver(callbacks Callbacks, metrics *Metrics, now func() time.Time, log *slog.Logger) http.Handler {
-	return &receiver{callbacks: callbacks, metrics: metrics, now: now, log: log, large: make(chan struct{}, largeCallbacks)}
+	return &receiver{callbacks: callbacks, metrics: metrics, now: now, log: log, loud: quiet.New(log, now), large: make(chan struct{}, largeCallbacks)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -108,13 +109,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	result, err := r.callbacks.Receive(context.WithoutCancel(request.Context()), a, body)
 	if err != nil {
 		r.callbacks.NotStored()
-		if n, ok := r.loud.allow(r.now()); ok {
-			r.log.Error("callbacks cannot be stored; the vendor is asked to try again", "account", name, "error", err, "more_unlogged", n)
-		}
+		r.loud.Error("callbacks", "callbacks cannot be stored; the vendor is asked to try again", "account", name, "error", err)
 		r.refuse(w, name, http.StatusServiceUnavailable, "not_stored")
 		return
 	}
 	r.metrics.callback(name, result)
+	r.loud.Over("callbacks", "callbacks can be stored again")
 	r.log.LogAttrs(request.Context(), slog.LevelDebug, "received", slog.String("account", name), slog.String("result", result), slog.Int("bytes", len(body)))
 	failpoint.Hit(failpoint.CallbackStored)
 	w.WriteHeader(http.StatusOK)

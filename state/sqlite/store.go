@@ -45,6 +45,11 @@ type Store struct {
 	stopped chan struct{} // closed when the writer has ended
 	end     error         // of the writer's connection, read after stopped
 
+	seenLock   sync.Mutex
+	seen       *seen
+	stored     chan struct{} // something was
+	remembered chan struct{} // closed when nobody notes it any more
+
 	itemID, rawID atomic.Int64
 }
 
@@ -78,6 +83,8 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	wal, statErr := idAt(files.real + "-wal")
+	hadLog := statErr == nil && wal.size > 0
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, files.close())
@@ -92,13 +99,19 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 		w.files, w.damage = files, &reader.damage
 		err = files.opened(w.c)
 	}
+	var seen *seen
+	if err == nil {
+		seen, err = reader.lookBack(hadLog)
+	}
 	if err != nil {
 		return nil, errors.Join(err, w.c.close())
 	}
-	s := &Store{Reader: reader, files: files, log: log, queue: make(chan *request, maxGroup), stopped: make(chan struct{})}
+	s := &Store{Reader: reader, files: files, log: log, queue: make(chan *request, maxGroup), stopped: make(chan struct{}),
+		seen: seen, stored: make(chan struct{}, 1), remembered: make(chan struct{})}
 	s.itemID.Store(w.lastItem)
 	s.rawID.Store(w.lastRaw)
 	go s.write(w)
+	go s.rememberAll()
 	return s, nil
 }
 
@@ -179,6 +192,7 @@ func (s *Store) Close() error {
 	close(s.queue)
 	s.gate.Unlock()
 	<-s.stopped
+	<-s.remembered
 	return errors.Join(s.Reader.Close(), s.end, s.files.close(), dropLock(s.files.lock))
 }
 
@@ -225,10 +239,19 @@ func (s *Store) write(w *writer) {
 		}
 		start := time.Now()
 		w.carryOut(group)
+		select {
+		case s.stored <- struct{}{}:
+		default:
+		}
 		if took := time.Since(start); took > slowCommit && rows < maxRows {
 			s.log.Warn("slow commit to the state", "took", took, "batches", len(group), "rows", rows)
 		}
 		clear(group)
 	}
-	s.end = w.end(s.log)
+	// Before the log is emptied: an empty one means that all was noted.
+	noted := w.damage.found()
+	if noted == nil {
+		noted = s.remember(background, true)
+	}
+	s.end = w.end(s.log, noted)
 }

@@ -286,10 +286,11 @@ func (w *writer) settle() error {
 	return err
 }
 
-// end closes the connection. Of a log that was cut off nothing may be moved into
+// end closes the connection; noted says why how much is stored could not be noted.
+// Of a log that was cut off nothing may be moved into
 // the database, as SQLite does when it closes: then it stays open, and ends with the
 // process.
-func (w *writer) end(log *slog.Logger) error {
+func (w *writer) end(log *slog.Logger, noted error) error {
 	if err := w.files.intact(w.c); err != nil {
 		log.Warn("the state is not closed in order", "error", err)
 		if _, cut := errors.AsType[*cutOff](err); cut {
@@ -297,7 +298,13 @@ func (w *writer) end(log *slog.Logger) error {
 		}
 		return w.c.close()
 	}
-	if err := w.settle(); err != nil {
+	err := noted
+	if err == nil {
+		err = w.settle()
+	} else {
+		err = errors.Join(err, w.c.script("bounds of the write-ahead log", "PRAGMA journal_size_limit = -1")) // or closing empties it
+	}
+	if err != nil {
 		log.Debug("write-ahead log kept", "err", err)
 	}
 	return w.c.close()

@@ -1,0 +1,137 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/state/sqlite"
+)
+
+// store stores n raws.
+func store(t testing.TB, s *sqlite.Store, n int) {
+	t.Helper()
+	for range n {
+		must(t, s.Commit(background, &state.Batch{Raws: []state.Raw{{ID: rawID(s), Kind: state.RawCallback, At: benchStart, Body: []byte("x"), Derived: true}}}))
+	}
+}
+
+// crash leaves the files of a state as a process that dies now would.
+func crash(t testing.TB, path string) string {
+	t.Helper()
+	dead := filepath.Join(t.TempDir(), "waybill.db")
+	for _, suffix := range []string{"", "-wal", ".seen"} {
+		if _, err := os.Stat(path + suffix); err == nil {
+			copyFile(t, path+suffix, dead+suffix)
+		}
+	}
+	return dead
+}
+
+// waitForNote waits until what was stored is noted.
+func waitForNote(t testing.TB, s *sqlite.Store, path string) {
+	t.Helper()
+	meta, err := s.Meta(background)
+	must(t, err)
+	want := fmt.Sprintf(`"stored":%d,`, meta.Stored)
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		text, err := os.ReadFile(path + ".seen")
+		if err == nil && strings.Contains(string(text), want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the note is %q, %v; want %s", text, err, want)
+		}
+	}
+}
+
+func TestRestored(t *testing.T) {
+	// Each begins with a state of five raws, a backup of it, and five more.
+	for _, c := range []struct {
+		name    string
+		dies    bool // the writer, instead of closing
+		noted   bool // with what it stored noted, if it dies
+		restore func(t *testing.T, path string)
+		how     string // "": nothing is known
+	}{
+		{"nothing happens", false, false, nil, ""},
+		{"the writer dies", true, true, nil, ""},
+		{"the writer dies before it is noted", true, false, nil, ""},
+		{"a backup is moved in", false, false, func(t *testing.T, path string) { replace(t, path+".backup", path) }, "older copy"},
+		{"a backup is copied over", false, false, func(t *testing.T, path string) { copyFile(t, path+".backup", path) }, "older copy"},
+		{"a backup after a death", true, true, func(t *testing.T, path string) { remove(t, path+"-wal"); replace(t, path+".backup", path) }, "older copy"},
+		{"a backup after a death that was not noted", true, false, func(t *testing.T, path string) { remove(t, path+"-wal"); replace(t, path+".backup", path) }, "not what it left"},
+		{"deleted", false, false, func(t *testing.T, path string) { remove(t, path, path+"-wal") }, "another state"},
+		{"all of it deleted", false, false, func(t *testing.T, path string) { remove(t, path, path+"-wal", path+".seen") }, ""},
+		{"the note is damaged", false, false, func(t *testing.T, path string) { must(t, os.WriteFile(path+".seen", []byte("{"), 0o600)) }, "cannot be read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "waybill.db")
+			s := open(t, path, sqlite.Options{})
+			store(t, s, 5)
+			waitForNote(t, s, path)
+			note, err := os.ReadFile(path + ".seen")
+			must(t, err)
+			must(t, s.Backup(t.Context(), path+".backup"))
+			store(t, s, 5)
+			if c.dies {
+				if c.noted {
+					waitForNote(t, s, path)
+				}
+				dead := crash(t, path)
+				copyFile(t, path+".backup", dead+".backup")
+				must(t, s.Close())
+				if path = dead; !c.noted {
+					must(t, os.WriteFile(path+".seen", note, 0o600))
+				}
+			} else {
+				must(t, s.Close())
+			}
+			if c.restore != nil {
+				c.restore(t, path)
+			}
+			for n := range 3 { // until it is told, whatever is stored meanwhile
+				s = open(t, path, sqlite.Options{})
+				got, err := s.Restored(t.Context())
+				must(t, err)
+				switch {
+				case (got != nil) != (c.how != ""):
+					t.Fatalf("start %d: restored %+v, want %q", n, got, c.how)
+				case got != nil && (!strings.Contains(got.How, c.how) || got.ID == ""):
+					t.Errorf("start %d: restored %+v, want %q", n, got, c.how)
+				case got != nil && c.how == "older copy" && !got.Since.Equal(benchStart):
+					t.Errorf("since %v, want when the last of it was stored, %v", got.Since, benchStart)
+				}
+				store(t, s, 1)
+				must(t, s.Close())
+			}
+			s = open(t, path, sqlite.Options{})
+			must(t, s.RestoreTold(t.Context()))
+			must(t, s.Close())
+			s = open(t, path, sqlite.Options{})
+			if got, err := s.Restored(t.Context()); got != nil || err != nil {
+				t.Errorf("after it was told: %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// A note that cannot be written at the end makes no restore of the next start.
+func TestUnnotedEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "waybill.db")
+	s := open(t, path, sqlite.Options{})
+	store(t, s, 5)
+	waitForNote(t, s, path)
+	store(t, s, 5)
+	must(t, os.Mkdir(path+".seen.tmp", 0o700)) // in the way of the note
+	must(t, s.Close())
+	must(t, os.Remove(path+".seen.tmp"))
+	s = open(t, path, sqlite.Options{})
+	if got, err := s.Restored(t.Context()); got != nil || err != nil {
+		t.Errorf("restored %+v, %v", got, err)
+	}
+}
