@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -180,5 +181,20 @@ func TestMainCommandsHaveExamples(t *testing.T) {
 		if !strings.Contains(c.example, "waybill "+c.name) {
 			t.Errorf("%s has no example", c.name)
 		}
+	}
+}
+
+func TestBuildRevision(t *testing.T) {
+	build := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "4a5b"}, {Key: "vcs.modified", Value: "true"}}}
+	if revision, modified := buildRevision(build); revision != "4a5b" || !modified {
+		t.Errorf("%s, %v", revision, modified)
+	}
+	if revision, modified := buildRevision(&debug.BuildInfo{}); revision != "" || modified {
+		t.Errorf("%s, %v", revision, modified)
+	}
+	p, out, _ := capture()
+	p.view.Version(view.VersionInfo{Waybill: "1.2.3", Platform: "linux_amd64", Go: "go1", Revision: "4a5b", Modified: true}, false)
+	if want := "Waybill v1.2.3\non linux_amd64\nbuilt from commit 4a5b, with changes, by go1\n"; out.String() != want {
+		t.Errorf("%q, want %q", out, want)
 	}
 }

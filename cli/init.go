@@ -29,7 +29,8 @@ func initCommand() *command {
 				return p.fail(fmt.Errorf("write starting configuration: %w", err))
 			}
 			p.view.Line("Wrote " + name + ".")
-			p.note("\nTry it without credentials: waybill plan -sandbox")
+			p.view.Line("")
+			p.view.Line("Try it without credentials: waybill plan -sandbox")
 			return exitOK
 		},
 	}

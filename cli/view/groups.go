@@ -69,8 +69,10 @@ func (t *textPass) groups(list []*group, most int) {
 	for _, g := range list {
 		s := symbolOf(g.action)
 		mark := out.paint(s.color, s.text)
+		indent := Text("  ")
 		if len(g.changes) > 1 {
 			out.printf("  %s %s %s%s\n", out.paint(bold, Escape(g.block)+":"), count(len(g.changes)), verbs[g.action], outcomesOf(g.changes))
+			indent = "    "
 		}
 		for i, c := range g.changes {
 			if i == most {
@@ -81,8 +83,11 @@ func (t *textPass) groups(list []*group, most int) {
 			if c.From != nil {
 				line = Escape(c.From.String()) + " -> " + line
 			}
-			const indent = 6
-			out.printf("    %s %s%s\n", mark, line, fieldsNote(c.Fields, out.width-indent-columnsOf(line)))
+			var note Text
+			if g.action != plan.Track && g.action != plan.Forget {
+				note = fieldsNote(c.Fields, out.width-len(indent)-2-columnsOf(line))
+			}
+			out.printf("%s%s %s%s\n", indent, mark, line, note)
 		}
 	}
 }

@@ -25,6 +25,6 @@ func (v *View) Version(info VersionInfo, asJSON bool) {
 		if info.Modified {
 			modified = ", with changes"
 		}
-		v.Out.printf("built from commit %s%s with %s\n", info.Revision, modified, info.Go)
+		v.Out.printf("built from commit %s%s, by %s\n", info.Revision, modified, info.Go)
 	}
 }

@@ -97,7 +97,7 @@ func TestForgetsAreNamedFirst(t *testing.T) {
 	if n := strings.Count(text, "    - globfax_recipient.old["); n != maxNamed {
 		t.Errorf("%d of 25 forgets are named, want %d:\n%s", n, maxNamed, text)
 	}
-	for _, want := range []string{"... and 5 more: -verbose lists them", "    - globfax_recipient.single[0]\n"} {
+	for _, want := range []string{"... and 5 more: -verbose lists them", "\n  - globfax_recipient.single[0]\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not there:\n%s", want, text)
 		}
