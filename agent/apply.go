@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/agent/record"
@@ -251,8 +250,8 @@ func (p *pass) finishApply(ctx context.Context, c *record.Recorder) (hcl.Diagnos
 	}
 	var outputs []plan.Output
 	for _, o := range p.result.Outputs {
-		if o.After != cty.NilVal {
-			outputs = append(outputs, plan.Output{Name: o.Name, Sensitive: o.Sensitive, Value: o.After})
+		if after, ok := o.Output(); ok {
+			outputs = append(outputs, after)
 		}
 	}
 	return diags, errors.Join(err, c.Results(ctx, outputs, p.result.Checks, configurationNotes(p.config)))

@@ -200,7 +200,7 @@ func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]Output
 	}
 	var changes []OutputChange
 	for _, o := range outputs {
-		change := OutputChange{Name: o.Name, Sensitive: o.Sensitive, After: o.Value}
+		change := OutputChange{Name: o.Name, Sensitive: o.Sensitive, After: o.Value, Type: o.Type}
 		if o.Sensitive {
 			change.After = cty.NullVal(cty.DynamicPseudoType)
 		}

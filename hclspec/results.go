@@ -25,7 +25,7 @@ func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostic
 		case valueDiags.HasErrors():
 			continue
 		case o.sensitive:
-			out.Value = cty.NilVal
+			out.Value, out.Type = cty.NilVal, publicType(value.Type())
 		case value.ContainsMarked():
 			diags = append(diags, mistake("Output refers to sensitive values",
 				"To reduce the risk of accidentally exporting sensitive data that was intended to be only internal, Waybill requires that any output containing sensitive data be explicitly marked as sensitive, to confirm your intent.\n\nIf you do intend to export this data, annotate the output value as sensitive by adding the following argument:\n    sensitive = true", o.declared.Ptr()))
@@ -36,6 +36,19 @@ func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostic
 		outputs = append(outputs, out)
 	}
 	return outputs, e.c.clean(diags)
+}
+
+// publicType is the type of a sensitive value as far as it tells nothing of the
+// value: the names of an object's attributes may be secrets.
+func publicType(ty cty.Type) cty.Type {
+	of := ty
+	for of.IsCollectionType() {
+		of = of.ElementType()
+	}
+	if of.IsPrimitiveType() {
+		return ty
+	}
+	return cty.DynamicPseudoType
 }
 
 // present is a scope over what is seen now, for what is evaluated once.

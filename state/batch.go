@@ -119,7 +119,7 @@ type Notice struct {
 	Attempts int             // that went wrong
 }
 
-// StoredOutput is an output as it is kept; a sensitive one has no value.
+// StoredOutput is an output as it is kept; a sensitive one has a type and no value.
 type StoredOutput struct {
 	Name      string
 	Sensitive bool

@@ -46,6 +46,13 @@ func storedOutputs(outputs []plan.Output) ([]state.StoredOutput, error) {
 			}
 			s.Type = ty
 		}
+		if o.Sensitive && o.Type != cty.NilType {
+			ty, err := ctyjson.MarshalType(o.Type)
+			if err != nil {
+				return nil, fmt.Errorf("output %s: %w", o.Name, err)
+			}
+			s.Type = ty
+		}
 		stored = append(stored, s)
 	}
 	return stored, nil
