@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":    code,
 			"control": control,
+			"narrow":  narrow,
 			"ready":   ready,
 			"scrub":   scrub,
 		},
@@ -109,6 +111,15 @@ func control(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if want != "" && strings.Contains(answer.Body.String(), want) == neg {
 		ts.Fatalf("%s: %s", args[0], answer.Body)
+	}
+}
+
+// narrow looks for lines that a terminal of 80 columns would break: narrow FILE.
+func narrow(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+			ts.Fatalf("%d columns: %s", n, line)
+		}
 	}
 }
 

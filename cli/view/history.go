@@ -63,6 +63,20 @@ func (v *View) Event(e *plan.Event) {
 			out.printf("    %s = %s\n", f.Path, jsonText(f.After, indent))
 			continue
 		}
-		out.printf("    %s = %s -> %s\n", f.Path, jsonText(f.Before, indent), jsonText(f.After, indent))
+		v.difference(f)
 	}
+}
+
+// difference prints one attribute's difference, on two lines where it has no room
+// on one.
+func (v *View) difference(f value.Field) {
+	const indent = "    "
+	was := sprintf("%s%s = %s", Text(indent), f.Path, jsonText(orNull(f.Before), indent))
+	is := "-> " + jsonText(orNull(f.After), indent)
+	if columnsOf(was)+1+columnsOf(is) > v.Out.width {
+		is = "\n" + indent + indent + is
+	} else {
+		is = " " + is
+	}
+	v.Out.println(was + is)
 }

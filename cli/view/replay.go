@@ -87,7 +87,7 @@ func (v *View) Difference(d plan.Difference) {
 	if d.Address != nil {
 		out.printf("%s  %s\n", out.paint(yellow, pad("observed", 11)), out.paint(bold, Escape(d.Address.String())))
 		for _, f := range d.Fields {
-			out.printf("    %s = %s -> %s\n", f.Path, jsonText(orNull(f.Before), "    "), jsonText(orNull(f.After), "    "))
+			v.difference(f)
 		}
 		return
 	}
