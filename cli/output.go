@@ -132,7 +132,7 @@ func (p *program) output(outputs []plan.Output, name string, asJSON, raw bool) e
 func outputNamed(outputs []plan.Output, name string) (plan.Output, error) {
 	var names []string
 	for _, o := range outputs {
-		if o.Name == name {
+		if cty.NormalizeString(o.Name) == cty.NormalizeString(name) {
 			return o, nil
 		}
 		names = append(names, o.Name)

@@ -137,13 +137,13 @@ func (m *Module) decodeLocals(block *hcl.Block) hcl.Diagnostics {
 			diags = append(diags, d...)
 			continue
 		}
-		if other, ok := m.locals[attr.Name]; ok {
+		name := nameOf(attr.Name)
+		if other, ok := m.locals[name]; ok {
 			diags = append(diags, duplicate("Duplicate local value definition",
 				"A local value named \""+attr.Name+"\" was already defined at %s. Local value names must be unique.", attr.NameRange, other.attr.NameRange))
 			continue
 		}
-		l := &local{name: attr.Name, attr: attr, refs: newReferences()}
-		m.locals[attr.Name] = l
+		m.locals[name] = &local{name: name, attr: attr, refs: newReferences()}
 	}
 	return diags
 }

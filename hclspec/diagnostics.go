@@ -54,7 +54,7 @@ func (c *Root) clean(diags hcl.Diagnostics) hcl.Diagnostics {
 		if d == nil {
 			continue
 		}
-		shown := *d
+		shown := *explain(d, c.parser.Files())
 		shown.Summary = redactText(shown.Summary, secrets)
 		shown.Detail = redactText(shown.Detail, secrets)
 		if touchesSensitive(d) {

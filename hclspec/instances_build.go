@@ -104,7 +104,7 @@ func gatherProblems(chunks []*chunk) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, k := range order {
 		g := groups[k]
-		d := *g.first.diag
+		d := *explain(g.first.diag, nil)
 		r := chunks[0].b.r
 		if !g.first.key.IsNone() {
 			d.Detail += fmt.Sprintf("\n\nThis is about %s", r.address(g.first.key))

@@ -56,7 +56,7 @@ func (e *Evaluation) streamOf(r *resource) *stream {
 		if !ok {
 			return nil
 		}
-		l := e.c.module.locals[attr.Name]
+		l := e.c.module.locals[nameOf(attr.Name)]
 		if l == nil || l.cycle || l.once.known() {
 			return nil
 		}

@@ -1,5 +1,7 @@
 package hclspec
 
+import "github.com/zclconf/go-cty/cty"
+
 // Module is what the files of one directory declare and refer to by name:
 // variables, locals, resources, outputs and checks. It knows nothing of
 // credentials, files and the command line; those are Root's.
@@ -15,6 +17,10 @@ type Module struct {
 	moves    []move
 	removals []removal
 }
+
+// nameOf is a name as it is compared: normalised as HCL's values are (NFC), so
+// that an accent may be written as a character of its own.
+func nameOf(text string) string { return cty.NormalizeString(text) }
 
 func newModule(l *language) *Module {
 	return &Module{

@@ -220,7 +220,7 @@ func (c *Root) checkStaticLocals() hcl.Diagnostics {
 			if !ok {
 				continue
 			}
-			if l := c.module.locals[attr.Name]; l != nil && l.dynamic {
+			if l := c.module.locals[nameOf(attr.Name)]; l != nil && l.dynamic {
 				diags = append(diags, mistake("Invalid reference", fmt.Sprintf("A %s cannot refer to local.%s, which refers to a resource: it is needed before any resource is read.", what, attr.Name), traversal.SourceRange().Ptr()))
 			}
 		}

@@ -121,7 +121,7 @@ func (m *Module) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 	next := ""
 	if len(traversal) > 1 {
 		if attr, ok := traversal[1].(hcl.TraverseAttr); ok {
-			next = attr.Name
+			next = nameOf(attr.Name)
 		}
 	}
 	switch root {

@@ -59,14 +59,14 @@ func referencesOf(exprs ...hcl.Expression) *references {
 			}
 			switch root {
 			case "var":
-				refs.variables[attr.Name] = true
+				refs.variables[nameOf(attr.Name)] = true
 			case "local":
-				refs.locals[attr.Name] = true
+				refs.locals[nameOf(attr.Name)] = true
 			case "path":
 			case "each", "count", "self": // of an instance, where there is one
 				refs.roots[root] = true
 			default:
-				refs.resources[root+"."+attr.Name] = true
+				refs.resources[root+"."+nameOf(attr.Name)] = true
 			}
 		}
 	}

@@ -35,6 +35,12 @@ func contentOf(body hcl.Body, schema *hcl.BodySchema, words ...word) (*hcl.BodyC
 		}
 	}
 	found, diags := body.Content(wide)
+	for _, b := range found.Blocks {
+		b.Labels = slices.Clone(b.Labels)
+		for i := range b.Labels {
+			b.Labels[i] = nameOf(b.Labels[i])
+		}
+	}
 	for _, w := range words {
 		if attr := found.Attributes[w.name]; attr != nil && !w.block {
 			delete(found.Attributes, w.name)

@@ -148,6 +148,7 @@ func (c *Root) gatherValues() hcl.Diagnostics {
 // readOption reads one -var.
 func (c *Root) readOption(option string, values map[string]given) hcl.Diagnostics {
 	name, text, ok := strings.Cut(option, "=")
+	name = nameOf(name)
 	switch trimmed := strings.TrimSpace(name); {
 	case !ok || trimmed == "":
 		return hcl.Diagnostics{mistake("Invalid -var option", "An option of -var must be a variable name and a value separated by an equals sign, like -var=\"key=value\".", nil)}
@@ -203,7 +204,8 @@ func (c *Root) readValues(f valueFile, values map[string]given) hcl.Diagnostics 
 	attrs, attrDiags := file.Body.JustAttributes()
 	diags = append(diags, attrDiags...)
 	for _, attr := range attributesInOrder(attrs) {
-		v := c.module.variables[attr.Name]
+		name := nameOf(attr.Name)
+		v := c.module.variables[name]
 		if v == nil {
 			d := undeclared("Value for undeclared variable",
 				fmt.Sprintf("The configuration does not declare a variable named %q, but a value was found in the file %s.%s", attr.Name, f.shown, didYouMean(attr.Name, sortedKeys(c.module.variables))), attr.NameRange.Ptr())
@@ -225,7 +227,7 @@ func (c *Root) readValues(f valueFile, values map[string]given) hcl.Diagnostics 
 		if valueDiags.HasErrors() {
 			value = cty.DynamicVal
 		}
-		values[attr.Name] = given{value: value, file: true, from: "the file " + f.shown, at: at.Ptr()}
+		values[name] = given{value: value, file: true, from: "the file " + f.shown, at: at.Ptr()}
 	}
 	return diags
 }

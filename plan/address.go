@@ -92,9 +92,9 @@ type Address struct {
 }
 
 // NewAddress is the address of one instance of a block; NoKey where the block
-// has neither for_each nor count.
+// has neither for_each nor count. The name is normalised as keys are.
 func NewAddress(typ, name string, key Key) Address {
-	return Address{typ: typ, name: name, key: key}
+	return Address{typ: typ, name: cty.NormalizeString(name), key: key}
 }
 
 // Type is the resource type: "globfax_recipient".

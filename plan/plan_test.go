@@ -22,6 +22,9 @@ func TestKeysAreNormalised(t *testing.T) {
 			t.Errorf("%q is %v (%v), want %v", text, got, err, want)
 		}
 	}
+	if a, err := ParseAddress("globfax_recipient.cafe\u0301"); err != nil || a != NewAddress("globfax_recipient", "caf\u00e9", NoKey) {
+		t.Errorf("a name: %v, %v", a, err)
+	}
 	if StringKey("cafe\u0301") != want.Key() {
 		t.Error("the keys differ")
 	}

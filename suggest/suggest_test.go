@@ -12,6 +12,7 @@ func TestNearest(t *testing.T) {
 		{"plan", []string{"plan"}, ""},
 		{"plan", []string{"plan", "plans"}, "plans"},
 		{"x", []string{"y"}, "y"},
+		{"cafe\u0301", []string{"caf\u00e9"}, ""},
 		{"x", []string{"yz"}, ""},
 		{"globfax_recipient.invoices", []string{"ucloud_usms_message.promo"}, ""},
 		{"zzzz", nil, ""},
