@@ -31,10 +31,9 @@ func sandboxCommand() *command {
 			if err != nil {
 				return p.fail(err)
 			}
-			at := server.Endpoints()
 			p.view.Sandbox(view.Sandbox{
 				Base:      base,
-				Endpoints: map[string]string{"globfax": at.GlobFax, "itniotech": at.Itniotech, "ucloud": at.UCloud},
+				Endpoints: server.Endpoints().ByProvider(),
 				Environ:   server.Credentials().Env(),
 			})
 			server.Run(ctx)

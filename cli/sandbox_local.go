@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -13,17 +12,22 @@ import (
 
 	"github.com/waybill-dev/waybill/hclspec"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // localSandbox is the sandbox of -sandbox: four vendors in this process, on
 // loopback, where everything that the configuration declares exists.
 type localSandbox struct {
-	server *sandbox.Server
-	cancel context.CancelFunc
-	pushed chan struct{} // closed when no push is under way any more
+	server  *sandbox.Server
+	base    string // its URL
+	vendors []*providers.Definition
+	catalog providers.Catalog
+	cancel  context.CancelFunc
+	pushed  chan struct{} // closed when no push is under way any more
 
 	// known is what the state beside the sandbox tracks, by type, account and identity.
 	known map[[3]string]known
@@ -33,10 +37,10 @@ type localSandbox struct {
 	waiting  map[string]*batch // declared before the receiver listens, by account and number
 }
 
-// batch is a batch of NXCLOUD that is declared once its results have somewhere to go.
+// batch is a thing whose results are pushed: declared once they have somewhere to go.
 type batch struct {
-	account, number string
-	expected        int
+	account, typ, name string
+	expected           int
 }
 
 // known is what a state says of an item.
@@ -79,8 +83,11 @@ func (p *program) startSandbox(ctx context.Context) (*localSandbox, error) {
 		server:  sandbox.New(sandbox.Options{Now: p.now, AutoCreate: true, Log: p.log, Seed: 1, Speed: speed}),
 		pushed:  make(chan struct{}),
 		waiting: make(map[string]*batch),
+		vendors: p.vendors,
+		catalog: providers.NewCatalog(p.vendors),
 	}
-	if _, err := s.server.Start("127.0.0.1:0"); err != nil {
+	var err error
+	if s.base, err = s.server.Start("127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
@@ -110,39 +117,19 @@ func (s *localSandbox) environ(next func(string) (string, bool)) func(string) (s
 	}
 }
 
-// sandboxFloor is the floor between two reads of one item in a sandbox.
-const sandboxFloor = "1s"
-
 // overrides are the arguments of provider blocks that lead to this sandbox,
-// whatever the configuration says.
+// whatever the configuration says. A vendor that the sandbox does not have is
+// asked there too, in vain: never at its real endpoint.
 func (s *localSandbox) overrides() map[string]map[string]cty.Value {
-	access, at := s.server.Credentials(), s.server.Endpoints()
-	text := cty.StringVal
-	return map[string]map[string]cty.Value{
-		"globfax": {
-			"endpoint":     text(at.GlobFax),
-			"api_key":      text(access.GlobFaxKey),
-			"api_secret":   text(access.GlobFaxSecret),
-			"min_interval": text(sandboxFloor),
-		},
-		"itniotech": {
-			"endpoint":     text(at.Itniotech),
-			"api_key":      text(access.ItniotechKey),
-			"api_secret":   text(access.ItniotechSecret),
-			"min_interval": text(sandboxFloor),
-		},
-		"ucloud": {
-			"endpoint":    text(at.UCloud),
-			"public_key":  text(access.UCloudPublicKey),
-			"private_key": text(access.UCloudPrivateKey),
-		},
-		"nxcloud": {
-			"callback": cty.ObjectVal(map[string]cty.Value{
-				"tokens":        cty.ListVal([]cty.Value{text(access.NXCloudToken)}),
-				"allowed_cidrs": cty.ListValEmpty(cty.String),
-			}),
-		},
+	overrides := s.server.Overrides()
+	for _, d := range s.vendors {
+		for _, a := range d.Schema.Arguments {
+			if overrides[d.Schema.Provider] == nil && a.Name == "endpoint" {
+				overrides[d.Schema.Provider] = map[string]cty.Value{"endpoint": cty.StringVal(s.base + "/" + d.Schema.Provider)}
+			}
+		}
 	}
+	return overrides
 }
 
 // declare lets everything that a configuration declares come into being, as if
@@ -163,39 +150,50 @@ func (s *localSandbox) declareAll(desired []plan.Desired) error {
 }
 
 func (s *localSandbox) declareOne(d *plan.Desired) error {
-	var args struct {
-		Recipient string `json:"rcpt_ref"`
-		Order     string `json:"order_id"`
-		Session   string `json:"session_no"`
-		Batch     string `json:"batch_no"`
-		Expected  int    `json:"expected"`
+	t, err := s.catalog.TypeOf(d.Address.Type())
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(d.Args, &args); err != nil {
+	args, err := value.Decode(d.Args, t.ArgsType())
+	if err != nil {
 		return fmt.Errorf("read arguments: %w", err)
 	}
-	was, tracked := s.known[[3]string{d.Address.Type(), d.Account, d.Identity}]
-	if args.Recipient == "" && args.Order == "" && was.settled {
+	expected, _ := providers.Integer(args, "expected")
+	b := batch{account: d.Account, typ: t.Name, name: nameOf(t, args), expected: int(expected)}
+	was, tracked := s.known[[3]string{t.Name, d.Account, d.Identity}]
+	switch {
+	case t.Kind == plan.Polled:
+		sent := s.server.Now()
+		if tracked {
+			sent = was.tracked
+		}
+		return s.server.Declare(t.Name, b.name, b.expected, "", sent.Truncate(sentStep))
+	case was.settled:
 		return nil // its reports and results were told, once
+	case s.catalog.Vendors[t.Name].Redelivery.For > 0:
+		return s.declareBatch(&b)
 	}
-	if args.Batch != "" {
-		return s.declareBatch(&batch{account: d.Account, number: args.Batch, expected: args.Expected})
-	}
-	if args.Session != "" {
-		return s.server.Declare(d.Address.Type(), args.Session, args.Expected, "", time.Time{})
-	}
-	sent := s.server.Now()
-	if tracked {
-		sent = was.tracked
-	}
-	return s.server.Declare(d.Address.Type(), args.Recipient+args.Order, args.Expected, "", sent.Truncate(sentStep))
+	return s.server.Declare(t.Name, b.name, b.expected, "", time.Time{})
 }
 
-// declareBatch declares a batch, or keeps it until the receiver listens.
+// nameOf is the vendor's name for a thing: the argument that must be given and
+// names it.
+func nameOf(t *plan.Type, args cty.Value) string {
+	for _, a := range t.Arguments {
+		if a.Identity && a.Required {
+			name, _ := providers.Text(args, a.Name)
+			return name
+		}
+	}
+	return ""
+}
+
+// declareBatch declares what a vendor pushes, or keeps it until the receiver listens.
 func (s *localSandbox) declareBatch(b *batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.receiver == "" {
-		s.waiting[b.account+"/"+b.number] = b
+		s.waiting[b.account+"/"+b.name] = b
 		return nil
 	}
 	return s.push(b)
@@ -203,8 +201,7 @@ func (s *localSandbox) declareBatch(b *batch) error {
 
 // push declares a batch whose results go to our receiver.
 func (s *localSandbox) push(b *batch) error {
-	url := s.receiver + "/callbacks/" + b.account + "/" + s.server.Credentials().NXCloudToken
-	return s.server.Declare("nxcloud_number_check", b.number, b.expected, url, time.Time{})
+	return s.server.Declare(b.typ, b.name, b.expected, s.receiver+s.server.CallbackPath(b.account), time.Time{})
 }
 
 // listening tells the sandbox where our receiver is, so that results can be
@@ -219,7 +216,7 @@ func (s *localSandbox) listening(address string, tls bool) error {
 	s.receiver = scheme + reachable(address)
 	for _, b := range s.waiting {
 		if err := s.push(b); err != nil {
-			return fmt.Errorf("sandbox: batch %s: %w", b.number, err)
+			return fmt.Errorf("sandbox: batch %s: %w", b.name, err)
 		}
 	}
 	clear(s.waiting)

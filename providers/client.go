@@ -123,6 +123,15 @@ func NewClient(vendor string, config cty.Value, options Options, secrets ...stri
 	return c, nil
 }
 
+// NewKeyedClient is NewClient for an account with two credentials, given by the
+// arguments of these names, which are returned too.
+func NewKeyedClient(vendor string, config cty.Value, options Options, keyName, secretName string) (c *Client, key, secret string, err error) {
+	key, _ = Text(config, keyName)
+	secret, _ = Text(config, secretName)
+	c, err = NewClient(vendor, config, options, key, secret)
+	return c, key, secret, err
+}
+
 // Connection completes a connection with what the client knows.
 func (c *Client) Connection(connection Connection) *Connection {
 	connection.MinInterval = c.minInterval

@@ -60,8 +60,8 @@ type Options struct {
 	UserAgent string
 }
 
-// Connection is one account at one vendor. One of Poller, Puller and Gate is
-// set; rate limits and concurrency of the account hold inside them.
+// Connection is one account at one vendor, with those of Poller, Puller and Gate
+// that the vendor has; rate limits and concurrency of the account hold inside them.
 type Connection struct {
 	Poller Poller
 	Puller Puller
@@ -111,6 +111,15 @@ type Gate interface {
 	// Admit says whether a callback with this path token from this address is
 	// authentic. Constant time over the tokens.
 	Admit(token string, from netip.Addr) bool
+}
+
+// Verifier is a Gate of a vendor that signs what it pushes.
+type Verifier interface {
+	Gate
+	// Verify says whether the body of an admitted callback is what the vendor
+	// signed, by its headers. What it refuses is not stored. How old the signature
+	// is does not matter: what comes again is a duplicate.
+	Verify(header http.Header, body []byte) bool
 }
 
 // Answer is what arrived, byte for byte.

@@ -99,6 +99,10 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		r.refuse(w, name, status, why)
 		return
 	}
+	if v, signs := a.Gate.(providers.Verifier); signs && !v.Verify(request.Header, body) {
+		r.refuse(w, name, http.StatusNotFound, "unsigned")
+		return
+	}
 	if failpoint.Weakened(failpoint.AnswerFirst) {
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(http.StatusOK)

@@ -71,7 +71,7 @@ func (v *View) maskBlock(src []byte, body *hclsyntax.Body, open map[string]bool)
 
 // openArguments are the names that a provider block's non-secret arguments have.
 func (v *View) openArguments(provider string) map[string]bool {
-	open := map[string]bool{"alias": true, "suspend": true, "allowed_cidrs": true}
+	open := map[string]bool{"alias": true, "suspend": true}
 	for _, s := range v.Schemas {
 		if s.Provider != provider {
 			continue

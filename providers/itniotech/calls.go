@@ -15,9 +15,7 @@ import (
 
 // connect makes an account's connection.
 func connect(config cty.Value, options providers.Options) (*providers.Connection, error) {
-	key, _ := providers.Text(config, "api_key")
-	secret, _ := providers.Text(config, "api_secret")
-	client, err := providers.NewClient(vendor, config, options, key, secret)
+	client, key, secret, err := providers.NewKeyedClient(vendor, config, options, "api_key", "api_secret")
 	if err != nil {
 		return nil, err
 	}

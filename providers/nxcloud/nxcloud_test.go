@@ -224,6 +224,7 @@ func TestProviderBlock(t *testing.T) {
 		"null":         {nil, "callback.tokens"},
 		"second short": {map[string]cty.Value{"callback.tokens": tokens(token, "short")}, "callback.tokens"},
 		"CIDR":         {map[string]cty.Value{"callback.tokens": tokens(token), "callback.allowed_cidrs": tokens("10.0.0.1")}, "callback.allowed_cidrs"},
+		"mapped CIDR":  {map[string]cty.Value{"callback.tokens": tokens(token), "callback.allowed_cidrs": tokens("::ffff:10.0.0.0/104")}, "callback.allowed_cidrs"},
 	} {
 		config := providertest.Config(schema, test.values)
 		problems := schema.Check(config)

@@ -3,9 +3,6 @@
 package nxcloud
 
 import (
-	"fmt"
-	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -21,7 +18,7 @@ const (
 	// maxID is the length of requestId, in characters, as the page says; batchNo
 	// has the same.
 	maxID    = 64
-	minToken = 16
+	tokenEnv = "NXCLOUD_CALLBACK_TOKEN"
 )
 
 // Definition is NXCLOUD: one type, pushed.
@@ -30,22 +27,9 @@ func Definition() *providers.Definition {
 		Schema: &plan.Schema{
 			Provider:    vendor,
 			Description: "Results of number checks that NXCLOUD pushes to the receiver. Nothing in a callback is signed, so a secret token in the URL tells who sent it.",
-			Blocks: []plan.Block{{
-				Name:        "callback",
-				Description: "Who may push results.",
-				Arguments: []plan.Argument{
-					{
-						Name: "tokens", Type: cty.List(cty.String), Required: true, Sensitive: true, Env: "NXCLOUD_CALLBACK_TOKEN",
-						Description: "Secrets of at least 16 characters; a callback's URL ends with one of them. Several while one is being replaced.",
-					},
-					{
-						Name: "allowed_cidrs", Type: cty.List(cty.String), Default: cty.ListValEmpty(cty.String),
-						Description: "Addresses that callbacks may come from, such as 203.0.113.0/24; empty means any.",
-					},
-				},
-			}},
-			Check: checkProvider,
-			Types: []*plan.Type{checkType()},
+			Blocks:      []plan.Block{providers.CallbackBlock(tokenEnv)},
+			Check:       checkProvider,
+			Types:       []*plan.Type{checkType()},
 		},
 		Records: records,
 		// The page: every minute, for 60 minutes.
@@ -54,77 +38,7 @@ func Definition() *providers.Definition {
 	}
 }
 
-func checkProvider(config cty.Value) []plan.Problem {
-	var problems []plan.Problem
-	callback := callbackOf(config)
-	tokens, known := texts(callback, "tokens")
-	if known && len(tokens) == 0 {
-		problems = append(problems, plan.Problem{
-			Argument: "callback.tokens", Summary: "Missing callback token",
-			Detail: "Without a token nobody can push results. Write tokens = [env(\"NXCLOUD_CALLBACK_TOKEN\")], a secret of at least 16 characters.",
-		})
-	}
-	for i, token := range tokens {
-		detail := ""
-		switch {
-		case len(token) < minToken:
-			detail = fmt.Sprintf("Token %d has fewer than %d characters, and could be guessed. Make one with \"openssl rand -hex 16\".", i+1, minToken)
-		case strings.Trim(token, tokenCharacters) != "":
-			detail = fmt.Sprintf("Token %d has characters that do not stand for themselves in a URL. Use letters, digits, and - . _ ~ only, such as \"openssl rand -hex 16\" prints.", i+1)
-		default:
-			continue
-		}
-		problems = append(problems, plan.Problem{Argument: "callback.tokens", Summary: "Invalid callback token", Detail: detail})
-	}
-	cidrs, _ := texts(callback, "allowed_cidrs")
-	for _, cidr := range cidrs {
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			problems = append(problems, plan.Problem{
-				Argument: "callback.allowed_cidrs", Summary: "Invalid allowed_cidrs",
-				Detail: fmt.Sprintf("%q is not a range of addresses. Write one such as \"203.0.113.0/24\", or \"203.0.113.7/32\" for one address.", cidr),
-			})
-		}
-	}
-	return problems
-}
-
-// tokenCharacters stand for themselves in a URL's path.
-const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-
-func callbackOf(config cty.Value) cty.Value {
-	if config == cty.NilVal {
-		return cty.NilVal
-	}
-	config, _ = config.Unmark()
-	callback, _ := providers.Attribute(config, "callback", cty.DynamicPseudoType).Unmark()
-	return callback
-}
-
-// texts are the known strings of a list; known is false when the list or
-// something in it is not known, so that its length says nothing.
-func texts(block cty.Value, name string) (list []string, known bool) {
-	if block == cty.NilVal || !block.IsKnown() {
-		return nil, false
-	}
-	v, _ := providers.Attribute(block, name, cty.List(cty.String)).Unmark()
-	if !v.IsKnown() {
-		return nil, false
-	}
-	if v.IsNull() || !v.CanIterateElements() {
-		return nil, true
-	}
-	known = true
-	for it := v.ElementIterator(); it.Next(); {
-		_, e := it.Element()
-		e, _ = e.Unmark()
-		if !e.IsKnown() || e.IsNull() || e.Type() != cty.String {
-			known = false
-			continue
-		}
-		list = append(list, e.AsString())
-	}
-	return list, known
-}
+func checkProvider(config cty.Value) []plan.Problem { return providers.CheckCallback(config, tokenEnv) }
 
 func checkType() *plan.Type {
 	return &plan.Type{

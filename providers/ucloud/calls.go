@@ -18,9 +18,7 @@ import (
 
 // connect makes an account's connection.
 func connect(config cty.Value, options providers.Options) (*providers.Connection, error) {
-	public, _ := providers.Text(config, "public_key")
-	private, _ := providers.Text(config, "private_key")
-	client, err := providers.NewClient(vendor, config, options, public, private)
+	client, public, private, err := providers.NewKeyedClient(vendor, config, options, "public_key", "private_key")
 	if err != nil {
 		return nil, err
 	}
