@@ -97,7 +97,7 @@ func (p *program) jsonState(ctx context.Context, reader state.Reader, meta *tfjs
 	}
 	return tfjson.WriteState(p.view.Out.JSON(), tfjson.State{
 		Version: Version, Meta: meta, Outputs: outputs, Checks: checks,
-		Items: reader.Items(ctx, state.ItemFilter{}), Provider: p.view.ProviderOf,
+		Items: reader.Items(ctx, state.ItemFilter{Paged: true}), Provider: p.view.ProviderOf,
 	})
 }
 
@@ -107,7 +107,7 @@ func (p *program) showState(ctx context.Context, reader state.Reader, where loca
 	if err != nil {
 		return err
 	}
-	items := reader.Items(ctx, state.ItemFilter{})
+	items := reader.Items(ctx, state.ItemFilter{Paged: true})
 	return p.view.State(items, func(item *plan.Item) bool { return suspended(item, where) }, outputs, checks)
 }
 

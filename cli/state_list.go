@@ -47,6 +47,7 @@ func (p *program) stateList(ctx context.Context, reader state.Reader, where loca
 	}
 	for i, filter := range filters {
 		found := false
+		filter.Paged = true // whoever reads the list may take his time
 		for item, err := range reader.Items(ctx, filter) {
 			if err != nil {
 				return p.fail(fmt.Errorf("read state: %w", contextError(ctx, err)))

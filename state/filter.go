@@ -16,6 +16,11 @@ type ItemFilter struct {
 	// ID, Address, Account, Identity, Args, Origin, Revision, TrackedAt,
 	// ForgottenAt, Outcome and Settled are there, the rest may be empty.
 	Declared bool
+	// Paged reads tracked items in pages, each its own snapshot, for whoever may take
+	// his time over them (a terminal, a pipe): what moves meanwhile may be yielded twice
+	// or not at all. Otherwise all of them are one snapshot, which is held as long as
+	// the iteration lasts.
+	Paged bool
 }
 
 // HistoryFilter selects events. An Address selects the items that stand, or last

@@ -64,6 +64,8 @@ type Reader interface {
 	// that was committed (ItemWrite.FoldedTo) has counted.
 	Unfolded(ctx context.Context, limit int) ([]int64, error)
 
+	// History yields events, oldest first. It reads in pages, as Records and Raws do: each
+	// is a snapshot of its own, and none is held while what it yielded is used.
 	History(ctx context.Context, filter HistoryFilter) iter.Seq2[*plan.Event, error]
 	// Records yields records in the order in which they were recorded (those of
 	// one key in any order).
@@ -134,6 +136,7 @@ type Counts struct {
 	Records      map[RecordCount]int64
 	LossWindows  map[string]int64 // account -> how many
 	Expectations map[plan.ExpectationState]int64
+	LogBytes     int64 // of what was written and is not in its place yet: SQLite's write-ahead log
 }
 
 // ItemCount is a key of Counts.Items.

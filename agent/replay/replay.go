@@ -104,7 +104,7 @@ func (p *replay) run(ctx context.Context) error {
 	if !p.All {
 		return nil
 	}
-	for item, err := range p.Store.Items(ctx, state.ItemFilter{}) {
+	for item, err := range p.Store.Items(ctx, state.ItemFilter{Paged: true}) {
 		if err != nil {
 			return fmt.Errorf("read the state: %w", err)
 		}

@@ -156,12 +156,13 @@ var (
 	expectationsDesc = prometheus.NewDesc("waybill_expectations", "Expectations of tracked items.", []string{"state"}, nil)
 	accountDesc      = prometheus.NewDesc("waybill_account_up", "Whether the account's last call was answered.", []string{"provider"}, nil)
 	lagDesc          = prometheus.NewDesc("waybill_schedule_lag_seconds", "By how much the most overdue item is late.", nil, nil)
+	walDesc          = prometheus.NewDesc("waybill_wal_bytes", "Size of the state's write-ahead log.", nil, nil)
 	retentionDesc    = prometheus.NewDesc("waybill_retention_deadline_timestamp_seconds", "When reports begin to be lost unless a pull succeeds.", []string{"address"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{itemsDesc, recordsDesc, expectationsDesc, accountDesc, lagDesc, retentionDesc} {
+	for _, d := range []*prometheus.Desc{itemsDesc, recordsDesc, expectationsDesc, accountDesc, lagDesc, walDesc, retentionDesc} {
 		ch <- d
 	}
 }
@@ -177,6 +178,7 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(itemsDesc, err)
 	} else {
+		gauge(walDesc, float64(counts.LogBytes))
 		for name := range g.Catalog.Types {
 			for _, outcome := range []plan.Outcome{plan.Pending, plan.Succeeded, plan.Failed, plan.Partial, plan.Unknown} {
 				gauge(itemsDesc, float64(counts.Items[state.ItemCount{Type: name, Outcome: outcome}]), name, string(outcome))

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"path/filepath"
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
@@ -24,6 +25,7 @@ func (r *Reader) Counts(ctx context.Context) (state.Counts, error) {
 		Records:      make(map[state.RecordCount]int64),
 		LossWindows:  make(map[string]int64),
 		Expectations: make(map[plan.ExpectationState]int64),
+		LogBytes:     r.logBytes(),
 	}
 	err := r.snapshot(func(v *view) error {
 		return errors.Join(
@@ -55,6 +57,19 @@ func (r *Reader) Counts(ctx context.Context) (state.Counts, error) {
 		)
 	})
 	return c, err
+}
+
+// logBytes is the size of the write-ahead log, 0 where there is none.
+func (r *Reader) logBytes() int64 {
+	real, err := filepath.EvalSymlinks(r.path)
+	if err != nil {
+		return 0
+	}
+	log, err := idAt(real + "-wal")
+	if err != nil {
+		return 0
+	}
+	return log.size
 }
 
 func (v *view) count(c state.Counts, scope int64, status plan.RecordStatus, n int64) error {

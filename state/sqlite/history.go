@@ -42,28 +42,49 @@ func (s historyShape) text() string {
 	if s.since {
 		where = append(where, "e.at >= ?5", "e.seq >= (SELECT min(seq) FROM events WHERE at >= ?5)")
 	}
-	return `SELECT e.seq, e.at, e.item, e.block, e.key, e.action, e.revision, e.raw, CAST(e.changes AS BLOB), e.account, e."by", e.why FROM events e` + index +
-		` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY e.seq`
+	columns, limit := eventColumns, " LIMIT ?6"
+	if s.block { // those of many items come from the index in no order: they are found first
+		columns, limit = "e.seq", ""
+	}
+	return "SELECT " + columns + " FROM events e" + index + " WHERE " + strings.Join(where, " AND ") + " ORDER BY e.seq" + limit
 }
+
+const eventColumns = `e.seq, e.at, e.item, e.block, e.key, e.action, e.revision, e.raw, CAST(e.changes AS BLOB), e.account, e."by", e.why`
+
+var selectEvents = &query{"history", "SELECT " + eventColumns + " FROM json_each(?1) j CROSS JOIN events e ON e.seq = j.value"}
 
 // History yields events, oldest first.
 func (r *Reader) History(ctx context.Context, f state.HistoryFilter) iter.Seq2[*plan.Event, error] {
 	shape := historyShape{since: !f.Since.IsZero()}
-	args := []any{f.AfterID, nil, nil, nil, timeArg(f.Since)}
-	if f.Address != nil {
-		shape.block, shape.key = true, !f.Address.Key().IsNone()
-		args[1], args[2], args[3] = f.Address.Type(), f.Address.Name(), keyArg(f.Address.Key())
+	if f.Address == nil {
+		return after(ctx, r, historyQueries[shape], event, func(e *plan.Event) int64 { return e.Seq }, noSize, 0,
+			f.AfterID, nil, nil, nil, timeArg(f.Since))
 	}
+	shape.block, shape.key = true, !f.Address.Key().IsNone()
+	args := []any{f.AfterID, f.Address.Type(), f.Address.Name(), keyArg(f.Address.Key()), timeArg(f.Since)}
 	switch {
 	case shape.since:
 	case shape.key:
 		args = args[:4]
-	case shape.block:
-		args = args[:3]
 	default:
-		args = args[:1]
+		args = args[:3]
 	}
-	return stream(ctx, r, historyQueries[shape], event, args...)
+	return func(yield func(*plan.Event, error) bool) {
+		seqs, err := gather(stream(ctx, r, historyQueries[shape], func(_ *view, s *stmt) (int64, error) { return s.int(0), nil }, args...))
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		pages(func() ([]*plan.Event, error) {
+			n := min(len(seqs), pageRows)
+			list, err := json.Marshal(seqs[:n])
+			if err != nil || n == 0 {
+				return nil, err
+			}
+			seqs = seqs[n:]
+			return gather(stream(ctx, r, selectEvents, event, string(list)))
+		})(yield)
+	}
 }
 
 func event(v *view, s *stmt) (*plan.Event, error) {

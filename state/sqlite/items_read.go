@@ -98,6 +98,9 @@ func (s itemsShape) text() string {
 
 // Items yields items in the order of their addresses.
 func (r *Reader) Items(ctx context.Context, f state.ItemFilter) iter.Seq2[*plan.Item, error] {
+	if f.Paged {
+		return r.pagedItems(ctx, f)
+	}
 	shape := itemsShape{typ: f.Type != "", name: f.Type != "" && f.Name != "", unsettled: f.Unsettled, forgotten: f.Forgotten, declared: f.Declared}
 	var args []any
 	if shape.typ {

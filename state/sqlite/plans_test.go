@@ -84,6 +84,10 @@ func TestQueryPlans(t *testing.T) {
 	for _, q := range recordsQueries {
 		queries[q] = ""
 	}
+	for _, q := range itemPages {
+		queries[q] = "items_address"
+	}
+	queries[selectBlocks], queries[selectEvents] = "", ""
 	err = s.with(func(v *view) error {
 		for q, index := range queries {
 			explain := &query{"plan", "EXPLAIN QUERY PLAN " + q.text}

@@ -74,10 +74,10 @@ var (
 
 	selectUnderived = &query{"underived raws", `SELECT ` + rawColumns + ` FROM underived u CROSS JOIN raws w ON w.id = u.raw LEFT JOIN redacted x ON x.raw = w.id ORDER BY u.raw`}
 
-	selectRaws = &query{"raws", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id LEFT JOIN redacted x ON x.raw = w.id WHERE w.id > ?1 ORDER BY w.id`}
+	selectRaws = &query{"raws", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id LEFT JOIN redacted x ON x.raw = w.id WHERE w.id > ?1 ORDER BY w.id LIMIT ?2`}
 
 	selectQuarantinedRaws = &query{"raws of quarantined records", `SELECT ` + rawColumns + ` FROM raws w LEFT JOIN underived u ON u.raw = w.id LEFT JOIN redacted x ON x.raw = w.id
-		WHERE w.id > ?1 AND w.id IN (SELECT raw FROM records INDEXED BY records_quarantined WHERE status = 2) ORDER BY w.id`}
+		WHERE w.id > ?1 AND w.id IN (SELECT raw FROM records INDEXED BY records_quarantined WHERE status = 2) ORDER BY w.id LIMIT ?2`}
 )
 
 func (w *writer) writeRaws(r *request) error {
@@ -121,7 +121,7 @@ func (r *Reader) Raws(ctx context.Context, f state.RawFilter) iter.Seq2[*state.R
 	if f.Quarantined {
 		q = selectQuarantinedRaws
 	}
-	return stream(ctx, r, q, r.raw, f.AfterID)
+	return after(ctx, r, q, r.raw, func(raw *state.Raw) int64 { return raw.ID }, func(raw *state.Raw) int { return len(raw.Body) }, 0, f.AfterID)
 }
 
 // Underived yields the raws whose contents were not derived yet, oldest first.

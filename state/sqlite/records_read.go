@@ -41,9 +41,9 @@ func makeRecordsQueries() map[recordsShape]*query {
 }
 
 func (s recordsShape) text() string {
-	where := []string{"r.status <> 3"}
-	if s.superseded {
-		where[0] = "1"
+	where := []string{"r.id > ?3"}
+	if !s.superseded {
+		where = append(where, "r.status <> 3")
 	}
 	index := ""
 	if s.typ {
@@ -66,7 +66,7 @@ func (s recordsShape) text() string {
 		index = " NOT INDEXED" // by id
 	}
 	return "SELECT " + recordColumns + " FROM records r" + index + ` JOIN subjects s ON s.id = r.subject LEFT JOIN items i ON i.id = s.item
-		WHERE ` + strings.Join(where, " AND ") + " ORDER BY r.id"
+		WHERE ` + strings.Join(where, " AND ") + " ORDER BY r.id LIMIT ?4"
 }
 
 // scopeNamed is the scope of a type and an account, ?1 and ?2.
@@ -101,14 +101,7 @@ func (r *Reader) Records(ctx context.Context, f state.RecordFilter) iter.Seq2[*p
 			yield(nil, fmt.Errorf("records have no status %q: it is %s, %s or %s", f.Status, plan.Matched, plan.Unmatched, plan.Quarantined))
 		}
 	}
-	var args []any
-	if shape.typ || shape.since {
-		args = append(args, f.Type)
-	}
-	if shape.since {
-		args = append(args, timeArg(f.Since))
-	}
-	return stream(ctx, r, q, record, args...)
+	return after(ctx, r, q, record, func(r *plan.Record) int64 { return r.ID }, noSize, 2, f.Type, timeArg(f.Since), int64(0))
 }
 
 // record reads the columns of recordColumns.

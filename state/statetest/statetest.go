@@ -43,6 +43,7 @@ func Run(t *testing.T, d Driver) {
 		{"Small", testSmall},
 		{"Commit", testCommit},
 		{"Readers", testReaders},
+		{"Pages", testPages},
 		{"Model", testModel},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, d) })
