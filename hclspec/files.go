@@ -275,7 +275,13 @@ func (c *Root) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 		if diags := expressions.CheckJSON(name, src); diags.HasErrors() {
 			return nil, diags
 		}
-		return c.parser.ParseJSON(src, name)
+		file, diags := c.parser.ParseJSON(src, name)
+		if file != nil && file.Body != nil {
+			prepared := *file // the parser keeps its own, for the text
+			prepared.Body = expressions.PrepareJSON(file.Body, c.opts.Context.Err)
+			file = &prepared
+		}
+		return file, diags
 	}
 	if diags := expressions.CheckText(name, src); diags.HasErrors() {
 		return nil, diags
@@ -283,7 +289,7 @@ func (c *Root) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 	file, diags := c.parser.ParseHCL(src, name)
 	if file != nil {
 		if body, ok := file.Body.(*hclsyntax.Body); ok {
-			expressions.UseDecimals(body)
+			expressions.Prepare(body, c.opts.Context.Err)
 		}
 	}
 	return file, diags

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -72,5 +73,7 @@ type environment struct {
 }
 
 func (e environment) Lookup(name string) (string, bool) { return e.opts.Environ(name) }
+func (e environment) Loaded() time.Time                 { return e.opts.Now() }
+func (e environment) Stopped() error                    { return e.opts.Context.Err() }
 func (e environment) Offline() bool                     { return e.opts.Offline }
 func (e environment) Secret(v cty.Value)                { collectSecrets(v, e.read.secret) }

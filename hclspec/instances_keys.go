@@ -9,8 +9,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/waybill-dev/waybill/plan"
 )
 
@@ -156,7 +156,7 @@ func expandCount(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) {
 	if value.IsNull() {
 		return bad(`The given "count" argument value is null. An integer is required.`)
 	}
-	value, err := convert.Convert(value, cty.Number)
+	value, err := expressions.Convert(value, cty.Number)
 	if err != nil {
 		return bad(`The given "count" argument value is unsuitable: ` + err.Error() + ".")
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -129,7 +129,7 @@ func (b *builder) argument(a plan.Argument, config cty.Value) *part {
 	}
 	if a.FromProvider && config != cty.NilVal && config.Type().HasAttribute(a.Name) {
 		if v := config.GetAttr(a.Name); !v.IsKnown() || !v.IsNull() {
-			if converted, err := convert.Convert(v, a.Type); err == nil {
+			if converted, err := expressions.Convert(v, a.Type); err == nil {
 				p.fallback = converted
 			}
 		}
@@ -279,7 +279,7 @@ func (p *part) accept(value cty.Value) (cty.Value, *hcl.Diagnostic) {
 		return value, p.sensitive()
 	}
 	if !value.Type().Equals(p.arg.Type) {
-		converted, err := convert.Convert(value, p.arg.Type)
+		converted, err := expressions.Convert(value, p.arg.Type)
 		if err != nil {
 			return value, unsuitable(p.attr, conversionText(err, p.arg.Type))
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/waybill-dev/waybill/plan"
 )
@@ -69,8 +70,8 @@ func (e *Evaluation) streamOf(r *resource) *stream {
 		}
 		expr = inner.Expression
 	}
-	loop, ok := expr.(*hclsyntax.ForExpr)
-	if !ok || loop.KeyExpr == nil || loop.Group {
+	loop := expressions.LoopOf(expr)
+	if loop == nil || loop.KeyExpr == nil || loop.Group {
 		return nil
 	}
 	if refs == nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/waybill-dev/waybill/plan"
 )
@@ -273,7 +273,7 @@ func (c *Root) fromEnvironment(b plan.Block) bool {
 func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribute, replaced cty.Value) (cty.Value, hcl.Diagnostics) {
 	unknown := cty.UnknownVal(a.Type)
 	if replaced != cty.NilVal {
-		v, err := convert.Convert(replaced, a.Type)
+		v, err := expressions.Convert(replaced, a.Type)
 		if err != nil {
 			return unknown, hcl.Diagnostics{mistake("Invalid provider argument", fmt.Sprintf("The value that replaces %s of provider %q is not suitable: %s.", a.Name, p.account, err), nil)}
 		}
@@ -286,7 +286,7 @@ func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribut
 		if diags.HasErrors() {
 			return unknown, c.nameProvider(diags, p, a)
 		}
-		v, err := convert.Convert(v, a.Type)
+		v, err := expressions.Convert(v, a.Type)
 		if err != nil {
 			return unknown, hcl.Diagnostics{unsuitable(attr, conversionText(err, a.Type))}
 		}
@@ -305,7 +305,7 @@ func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribut
 			if a.Type.IsListType() || a.Type.IsSetType() {
 				from = cty.TupleVal([]cty.Value{from})
 			}
-			v, err := convert.Convert(from, a.Type)
+			v, err := expressions.Convert(from, a.Type)
 			if err != nil {
 				return unknown, hcl.Diagnostics{mistake("Invalid value in the environment", fmt.Sprintf("The environment variable %s is not suitable for %s of provider %q: %s.", a.Env, a.Name, p.account, err), p.declared.Ptr())}
 			}

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
@@ -49,6 +50,12 @@ type Options struct {
 	// Offline makes env() of an unset variable, missing credentials and input
 	// variables without a value or default unknown instead of mistakes.
 	Offline bool
+	// Context ends evaluation when it is done: at the next function or loop. Nil
+	// means never.
+	Context context.Context
+	// Now is the clock, asked once: timestamp and plantimestamp tell when the
+	// configuration was loaded. Nil means the system's.
+	Now func() time.Time
 	// Overrides replace what provider blocks say: provider -> argument -> value.
 	// A nested block is an object under its name. The expressions of replaced
 	// arguments are not evaluated.
@@ -138,6 +145,14 @@ func newConfig(opts Options) (*Root, hcl.Diagnostics) {
 	if c.opts.Environ == nil {
 		c.opts.Environ = func(string) (string, bool) { return "", false }
 	}
+	if c.opts.Context == nil {
+		c.opts.Context = context.Background()
+	}
+	if c.opts.Now == nil {
+		c.opts.Now = time.Now
+	}
+	loaded := c.opts.Now()
+	c.opts.Now = func() time.Time { return loaded }
 	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {
 		return c, hcl.Diagnostics{mistake("Unreadable configuration directory", "The directory "+opts.Dir+" cannot be named: "+err.Error()+".", nil)}

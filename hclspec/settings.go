@@ -5,8 +5,8 @@ import (
 
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // Settings are what the waybill and agent blocks say.
@@ -203,7 +203,7 @@ func (c *Root) setting(attr *hcl.Attribute, want cty.Type) (v cty.Value, ok bool
 		return cty.NilVal, false, append(diags, mistake("Invalid use of sensitive value",
 			fmt.Sprintf("The argument %s is shown in logs, so that its value cannot be sensitive. If it is not a secret, wrap it in nonsensitive().", attr.Name), attr.Expr.Range().Ptr()))
 	}
-	v, err := convert.Convert(v, want)
+	v, err := expressions.Convert(v, want)
 	if err != nil {
 		return cty.NilVal, false, append(diags, unsuitable(attr, conversionText(err, want)))
 	}

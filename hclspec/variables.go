@@ -12,7 +12,6 @@ import (
 	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // markSensitive is the mark of values that must never leave the program.
@@ -97,7 +96,7 @@ func (v *variable) convert(value cty.Value) (cty.Value, error) {
 	if v.defaults != nil && !value.IsNull() {
 		value = v.defaults.Apply(value)
 	}
-	return convert.Convert(value, v.typ)
+	return expressions.Convert(value, v.typ)
 }
 
 // given is a value that somebody gave to a variable.

@@ -17,8 +17,8 @@ import (
 const Digits = 34
 
 // FormatNumber writes a number in decimal, rounded to Digits significant
-// digits, without trailing zeros: ten times 0.1 is "1". Very large and small
-// ones have an exponent. The text is a JSON number.
+// digits, without trailing zeros: ten times 0.1 is "1". A whole number keeps all
+// its digits. Very large and small ones have an exponent. The text is a JSON number.
 func FormatNumber(f *big.Float) string {
 	if f.IsInf() {
 		if f.Signbit() {
@@ -31,6 +31,12 @@ func FormatNumber(f *big.Float) string {
 			return strconv.FormatInt(n, 10)
 		}
 	}
+	if f.IsInt() && f.MantExp(nil) <= wholeBits { // an identifier, not an amount: all its digits count
+		d, _, err := apd.NewFromString(f.Text('f', 0))
+		if err == nil {
+			return FormatDecimal(d)
+		}
+	}
 	if text, ok := formatShort(f); ok {
 		return text
 	}
@@ -40,6 +46,10 @@ func FormatNumber(f *big.Float) string {
 	}
 	return FormatDecimal(d)
 }
+
+// wholeBits is up to where every whole number is exact, for numbers are read
+// with so many bits.
+const wholeBits = 512
 
 // shortDigits is how many digits formatShort looks for: they fit an int64.
 const shortDigits = 18

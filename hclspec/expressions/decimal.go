@@ -1,7 +1,11 @@
 package expressions
 
 import (
-	"github.com/hashicorp/hcl/v2"
+	"errors"
+	"math/big"
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -14,49 +18,110 @@ import (
 // Here the results of its operators are rounded to the 34 significant digits
 // with which a number leaves the program, so that amounts compare, and print
 // inside a text, as they do anywhere else. Whole numbers stay as they are.
-// Templates inside JSON syntax are parsed only as they are evaluated: there
-// HCL's own operators stay.
+//
+// A number that has all 34 digits is taken to be rounded, like 1/3: what is
+// computed from it is looked at without its last two digits, so that (1/3)*3
+// is 1.
 
-// UseDecimals makes the operators of a parsed file or template compute so.
-func UseDecimals(root hclsyntax.Node) {
-	_ = hclsyntax.VisitAll(root, func(node hclsyntax.Node) hcl.Diagnostics { // nothing can go wrong
-		if operation, ok := node.(*hclsyntax.BinaryOpExpr); ok {
-			operation.Op = decimalOperation(operation.Op)
-		}
-		return nil
-	})
-}
+// guardDigits are those that rounding may have spoilt.
+const guardDigits = 2
 
 func decimalOperation(op *hclsyntax.Operation) *hclsyntax.Operation {
 	switch op {
 	case hclsyntax.OpAdd:
-		return rounded(stdlib.AddFunc)
+		return decimal(stdlib.AddFunc)
 	case hclsyntax.OpSubtract:
-		return rounded(stdlib.SubtractFunc)
+		return decimal(stdlib.SubtractFunc)
 	case hclsyntax.OpMultiply:
-		return rounded(stdlib.MultiplyFunc)
+		return decimal(stdlib.MultiplyFunc)
 	case hclsyntax.OpDivide:
-		return rounded(stdlib.DivideFunc)
+		return decimal(divisor(stdlib.DivideFunc))
 	case hclsyntax.OpModulo:
-		return rounded(stdlib.ModuloFunc)
+		return decimal(divisor(stdlib.ModuloFunc))
+	case hclsyntax.OpNegate:
+		return decimal(stdlib.NegateFunc)
 	}
 	return op
 }
 
-// rounded is an operation whose result has at most value.Digits digits.
-func rounded(exact function.Function) *hclsyntax.Operation {
+// decimal is an operation within the bounds of numbers whose result has at most
+// value.Digits digits.
+func decimal(exact function.Function) *hclsyntax.Operation {
 	return &hclsyntax.Operation{Type: cty.Number, Impl: function.New(&function.Spec{
-		Params: exact.Params(),
-		Type:   function.StaticReturnType(cty.Number),
+		Params:       exact.Params(),
+		Type:         function.StaticReturnType(cty.Number),
+		RefineResult: func(b *cty.RefinementBuilder) *cty.RefinementBuilder { return b.NotNull() },
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			for _, arg := range args {
+				if err := CheckNumbers(arg); err != nil {
+					return cty.NilVal, err
+				}
+			}
 			result, err := exact.Call(args)
 			if err != nil || !result.IsKnown() || result.IsNull() {
 				return result, err
 			}
-			if f := result.AsBigFloat(); f.IsInt() || f.IsInf() {
+			if err := CheckNumbers(result); err != nil {
+				return cty.NilVal, err
+			}
+			f := result.AsBigFloat()
+			if f.IsInt() {
 				return result, nil
 			}
-			return cty.ParseNumberVal(value.FormatNumber(result.AsBigFloat()))
+			text := value.FormatNumber(f)
+			if settled, ok := settle(text); ok && (isRounded(args[0]) || isRounded(args[len(args)-1])) {
+				text = settled
+			}
+			return cty.ParseNumberVal(text)
 		},
 	})}
+}
+
+// settle rounds a number that has all digits, and from which the guard digits
+// take far more than themselves away: 0.99...9 becomes 1.
+func settle(text string) (string, bool) {
+	if digits(text) <= value.Digits-guardDigits {
+		return "", false
+	}
+	d, _, err := apd.NewFromString(text)
+	if err != nil {
+		return "", false
+	}
+	if _, err := apd.BaseContext.WithPrecision(value.Digits-guardDigits).Round(d, d); err != nil {
+		return "", false
+	}
+	short := value.FormatDecimal(d)
+	return short, digits(short) <= value.Digits-4*guardDigits
+}
+
+// isRounded reports whether a number may be what was left of a longer one.
+func isRounded(v cty.Value) bool {
+	f := v.AsBigFloat()
+	return !f.IsInt() && digits(value.FormatNumber(f)) > value.Digits-guardDigits
+}
+
+// digits counts the significant digits of a number's text.
+func digits(text string) int {
+	text, _, _ = strings.Cut(text, "E")
+	n := 0
+	for _, c := range strings.TrimLeft(text, "-0.") {
+		if c >= '0' && c <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
+// divisor refuses a division by zero, of which HCL makes infinity.
+func divisor(divide function.Function) function.Function {
+	return function.New(&function.Spec{
+		Params: divide.Params(),
+		Type:   function.StaticReturnType(cty.Number),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if args[1].AsBigFloat().Cmp(new(big.Float)) == 0 {
+				return cty.NilVal, errors.New("division by zero; test for it with a condition, as in b == 0 ? null : a / b")
+			}
+			return divide.Call(args)
+		},
+	})
 }

@@ -3,6 +3,7 @@ package expressions
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -52,7 +53,11 @@ func checkTokens(tokens hclsyntax.Tokens) hcl.Diagnostics {
 			if depth <= 1 {
 				operators = 0
 			}
-		case hclsyntax.TokenIdent, hclsyntax.TokenNumberLit, hclsyntax.TokenStringLit, hclsyntax.TokenQuotedLit, hclsyntax.TokenComment:
+		case hclsyntax.TokenNumberLit:
+			if err := checkNumber(string(t.Bytes)); err != nil {
+				return hcl.Diagnostics{mistake("Number out of range", sentence(err), t.Range.Ptr())}
+			}
+		case hclsyntax.TokenIdent, hclsyntax.TokenStringLit, hclsyntax.TokenQuotedLit, hclsyntax.TokenComment:
 		default:
 			operators++
 		}
@@ -73,7 +78,15 @@ func CheckJSON(filename string, src []byte) hcl.Diagnostics {
 	}
 	depth := 0
 	for i := 0; i < len(src); i++ {
-		switch src[i] {
+		switch c := src[i]; c {
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			start := i
+			for i+1 < len(src) && bytes.IndexByte([]byte("0123456789+-.eE"), src[i+1]) >= 0 {
+				i++
+			}
+			if err := checkNumber(string(src[start : i+1])); err != nil {
+				return hcl.Diagnostics{mistake("Number out of range", sentence(err), ptr(at(start)))}
+			}
 		case '{', '[':
 			if depth++; depth > maxNesting {
 				return tooDeep(at(i))
@@ -102,3 +115,9 @@ func mistake(summary, detail string, subject *hcl.Range) *hcl.Diagnostic {
 }
 
 func ptr(r hcl.Range) *hcl.Range { return &r }
+
+// sentence is an error as a sentence of its own.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 
+	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/waybill-dev/waybill/value"
 )
 
@@ -34,6 +35,9 @@ var sumFunc = function.New(&function.Spec{
 			if element.IsNull() {
 				return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple of number values, and it holds a null")
 			}
+			if err := expressions.CheckNumberText(element); err != nil {
+				return cty.DynamicVal, function.NewArgError(0, err)
+			}
 			number, err := convert.Convert(element, cty.Number)
 			if err != nil {
 				return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple of number values")
@@ -49,7 +53,7 @@ var sumFunc = function.New(&function.Spec{
 })
 
 // boolsFunc is alltrue and anytrue: decided settles the answer as soon as one
-// element has that value.
+// element has that value. A null is not true.
 func boolsFunc(description string, decided bool) function.Function {
 	return function.New(&function.Spec{
 		Description: description,
@@ -62,15 +66,11 @@ func boolsFunc(description string, decided bool) function.Function {
 			unknown := false
 			for it := args[0].ElementIterator(); it.Next(); {
 				_, element := it.Element()
-				switch {
-				case !element.IsKnown():
+				if !element.IsKnown() {
 					unknown = true
-				case element.IsNull():
-					if !decided {
-						continue
-					}
-					return cty.False, nil
-				case element.True() == decided:
+					continue
+				}
+				if holds := !element.IsNull() && element.True(); holds == decided {
 					return cty.BoolVal(decided), nil
 				}
 			}
@@ -124,7 +124,7 @@ var oneFunc = function.New(&function.Spec{
 // lengthFunc is that of collections, and of strings in characters.
 var lengthFunc = function.New(&function.Spec{
 	Description: "Counts the elements of a collection, or the characters of a string.",
-	Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true}},
+	Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowDynamicType: true, AllowUnknown: true, AllowMarked: true}},
 	Type: func(args []cty.Value) (cty.Type, error) {
 		ty := args[0].Type()
 		if ty == cty.String || ty.IsTupleType() || ty.IsObjectType() || ty.IsCollectionType() || ty == cty.DynamicPseudoType {
@@ -133,21 +133,26 @@ var lengthFunc = function.New(&function.Spec{
 		return cty.Number, errors.New("argument must be a string, a collection type, or a structural type")
 	},
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		value := args[0]
-		ty := value.Type()
-		switch {
-		case ty == cty.DynamicPseudoType:
-			return cty.UnknownVal(cty.Number), nil
-		case ty.IsTupleType():
-			return cty.NumberIntVal(int64(len(ty.TupleElementTypes()))), nil
-		case ty.IsObjectType():
-			return cty.NumberIntVal(int64(len(ty.AttributeTypes()))), nil
-		case ty == cty.String:
-			return stdlib.Strlen(value)
-		}
-		return value.Length(), nil
+		value, marks := args[0].Unmark() // those of elements do not touch their number
+		length, err := lengthOf(value)
+		return length.WithMarks(marks), err
 	},
 })
+
+func lengthOf(value cty.Value) (cty.Value, error) {
+	ty := value.Type()
+	switch {
+	case ty == cty.DynamicPseudoType:
+		return cty.UnknownVal(cty.Number), nil
+	case ty.IsTupleType():
+		return cty.NumberIntVal(int64(len(ty.TupleElementTypes()))), nil
+	case ty.IsObjectType():
+		return cty.NumberIntVal(int64(len(ty.AttributeTypes()))), nil
+	case ty == cty.String:
+		return stdlib.Strlen(value)
+	}
+	return value.Length(), nil
+}
 
 var indexFunc = function.New(&function.Spec{
 	Description: "Finds the index of a value in a list.",
@@ -179,8 +184,8 @@ var indexFunc = function.New(&function.Spec{
 
 var lookupFunc = function.New(&function.Spec{
 	Description: "Takes one element of a map by its key, or the default where it is missing.",
-	Params:      []function.Parameter{{Name: "inputMap", Type: cty.DynamicPseudoType}, {Name: "key", Type: cty.String}},
-	VarParam:    &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowDynamicType: true, AllowNull: true},
+	Params:      []function.Parameter{{Name: "inputMap", Type: cty.DynamicPseudoType, AllowMarked: true}, {Name: "key", Type: cty.String, AllowMarked: true}},
+	VarParam:    &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowDynamicType: true, AllowNull: true, AllowMarked: true},
 	Type: func(args []cty.Value) (cty.Type, error) {
 		if len(args) > 3 {
 			return cty.DynamicPseudoType, fmt.Errorf("lookup takes two or three arguments, got %d", len(args))
@@ -188,17 +193,18 @@ var lookupFunc = function.New(&function.Spec{
 		ty := args[0].Type()
 		switch {
 		case ty.IsObjectType():
-			if !args[1].IsKnown() {
+			named, _ := args[1].Unmark()
+			if !named.IsKnown() {
 				return cty.DynamicPseudoType, nil
 			}
-			key := args[1].AsString()
+			key := named.AsString()
 			switch {
 			case ty.HasAttribute(key):
 				return ty.AttributeType(key), nil
 			case len(args) == 3:
 				return args[2].Type(), nil
 			}
-			return cty.DynamicPseudoType, function.NewArgErrorf(0, "the given object has no attribute %q", key)
+			return cty.DynamicPseudoType, function.NewArgErrorf(0, "the given object has no attribute %q", shown(args[1]))
 		case ty.IsMapType():
 			if len(args) == 3 {
 				if _, err := convert.Convert(args[2], ty.ElementType()); err != nil {
@@ -210,23 +216,35 @@ var lookupFunc = function.New(&function.Spec{
 		return cty.DynamicPseudoType, function.NewArgErrorf(0, "lookup() requires a map as the first argument")
 	},
 	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
-		if !args[0].IsKnown() || !args[1].IsKnown() {
-			return cty.UnknownVal(ty), nil
+		// Of the elements only the one that is found matters.
+		from, mapMarks := args[0].Unmark()
+		named, keyMarks := args[1].Unmark()
+		if !from.IsKnown() || !named.IsKnown() {
+			return cty.UnknownVal(ty).WithMarks(mapMarks, keyMarks), nil
 		}
-		key := args[1].AsString()
-		if args[0].Type().IsObjectType() {
-			if args[0].Type().HasAttribute(key) {
-				return args[0].GetAttr(key), nil
+		key := named.AsString()
+		if from.Type().IsObjectType() {
+			if from.Type().HasAttribute(key) {
+				return from.GetAttr(key).WithMarks(mapMarks, keyMarks), nil
 			}
-		} else if args[0].HasIndex(args[1]).True() {
-			return args[0].Index(args[1]), nil
+		} else if from.HasIndex(named).True() {
+			return from.Index(named).WithMarks(mapMarks, keyMarks), nil
 		}
 		if len(args) == 3 {
-			return convert.Convert(args[2], ty)
+			value, err := convert.Convert(args[2], ty)
+			return value.WithMarks(mapMarks, keyMarks), err
 		}
-		return cty.DynamicVal, fmt.Errorf("lookup failed to find key %q", key)
+		return cty.DynamicVal, fmt.Errorf("lookup failed to find key %q", shown(args[1]))
 	},
 })
+
+// shown is a text for a message, unless it is sensitive.
+func shown(v cty.Value) string {
+	if v.IsMarked() {
+		return "(sensitive value)"
+	}
+	return v.AsString()
+}
 
 var matchKeysFunc = function.New(&function.Spec{
 	Description: "Takes the values whose keys, at the same index of another list, are among those searched.",
@@ -245,6 +263,14 @@ var matchKeysFunc = function.New(&function.Spec{
 		if args[0].LengthInt() != args[1].LengthInt() {
 			return cty.DynamicVal, errors.New("length of keys and values should be equal")
 		}
+		common, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type(), args[2].Type()})
+		for i := 1; i <= 2; i++ {
+			converted, err := convert.Convert(args[i], common)
+			if err != nil {
+				return cty.NilVal, function.NewArgError(i, err)
+			}
+			args[i] = converted
+		}
 		var found []cty.Value
 		values, keys := args[0].AsValueSlice(), args[1].AsValueSlice()
 		for i, key := range keys {
@@ -259,6 +285,17 @@ var matchKeysFunc = function.New(&function.Spec{
 			return cty.ListValEmpty(ty.ElementType()), nil
 		}
 		return cty.ListVal(found), nil
+	},
+})
+
+// containsFunc is the library's, but that an untyped null is told: it would be
+// unknown for ever.
+var containsFunc = function.New(&function.Spec{
+	Description: stdlib.ContainsFunc.Description(),
+	Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType, AllowUnknown: true}, {Name: "value", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowDynamicType: true}},
+	Type:        function.StaticReturnType(cty.Bool),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		return stdlib.ContainsFunc.Call(args)
 	},
 })
 

@@ -2,6 +2,8 @@ package functions
 
 import (
 	"errors"
+	"path"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -99,5 +101,36 @@ var isSensitiveFunc = function.New(&function.Spec{
 		return cty.False, nil
 	},
 })
+
+// ephemeralAsNullFunc gives its argument back: no value here is ephemeral.
+var ephemeralAsNullFunc = function.New(&function.Spec{
+	Description: "Gives its argument back. In Terraform it makes ephemeral values null; there are none here.",
+	Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowNull: true, AllowMarked: true, AllowDynamicType: true}},
+	Type:        typeOfFirst,
+	Impl:        func(args []cty.Value, _ cty.Type) (cty.Value, error) { return args[0], nil },
+})
+
+// pathExpandFunc replaces a leading ~ by the home directory.
+func pathExpandFunc(env Env) function.Function {
+	return function.New(&function.Spec{
+		Description: "Replaces a ~ at the beginning of a path by the home directory.",
+		Params:      []function.Parameter{{Name: "path", Type: cty.String}},
+		Type:        function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			rest, tilde := strings.CutPrefix(args[0].AsString(), "~")
+			switch {
+			case !tilde:
+				return args[0], nil
+			case rest != "" && rest[0] != '/':
+				return cty.NilVal, function.NewArgErrorf(0, "cannot expand user-specific home dir")
+			}
+			home, ok := env.Lookup("HOME")
+			if !ok || home == "" {
+				return cty.NilVal, errors.New("the environment variable HOME, which names the home directory, is not set")
+			}
+			return cty.StringVal(path.Join(home, rest)), nil
+		},
+	})
+}
 
 func typeOfFirst(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil }

@@ -107,7 +107,7 @@ func fileSetFunc(files Files) function.Function {
 }
 
 // templateFileFunc is templatefile(path, vars).
-func templateFileFunc(files Files, functions map[string]function.Function) function.Function {
+func templateFileFunc(files Files, env Env, functions map[string]function.Function) function.Function {
 	return function.New(&function.Spec{
 		Description: "Reads a file and renders it as a template with variables.",
 		Params:      []function.Parameter{{Name: "path", Type: cty.String}, {Name: "vars", Type: cty.DynamicPseudoType, AllowUnknown: true}},
@@ -124,7 +124,7 @@ func templateFileFunc(files Files, functions map[string]function.Function) funct
 			if !args[1].IsKnown() {
 				return cty.DynamicVal, nil
 			}
-			return render(path, string(src), args[1], functions)
+			return render(path, string(src), args[1], env.Stopped, functions)
 		},
 	})
 }

@@ -1,6 +1,8 @@
 package functions
 
 import (
+	"time"
+
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -25,6 +27,12 @@ type Files interface {
 type Env interface {
 	// Lookup is an environment variable's text, as os.LookupEnv gives it.
 	Lookup(name string) (text string, set bool)
+	// Loaded is when the configuration was loaded: the time of timestamp and
+	// plantimestamp.
+	Loaded() time.Time
+	// Stopped is why evaluation must end now, as context.Context's Err gives it;
+	// nil while it goes on.
+	Stopped() error
 	// Offline reports whether a variable that is not set is unknown instead of a
 	// mistake.
 	Offline() bool

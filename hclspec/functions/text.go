@@ -1,23 +1,16 @@
 package functions
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
 	"regexp"
 	"strings"
-	"time"
-
-	ctyyaml "github.com/zclconf/go-cty-yaml"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
-	"github.com/zclconf/go-cty/cty/function/stdlib"
 
 	"github.com/waybill-dev/waybill/hclspec/expressions"
 )
@@ -52,11 +45,24 @@ var replaceFunc = function.New(&function.Spec{
 			if err != nil {
 				return cty.DynamicVal, function.NewArgError(1, err)
 			}
+			if err := textOf(replaced(pattern, text, with)); err != nil {
+				return cty.DynamicVal, err
+			}
 			return cty.StringVal(pattern.ReplaceAllString(text, with)), nil
 		}
 		return cty.StringVal(strings.ReplaceAll(text, old, with)), nil
 	},
 })
+
+// replaced is at most how long a text becomes when what a pattern matches is
+// replaced: by the replacement's own text and, for each $, by a group.
+func replaced(pattern *regexp.Regexp, text, with string) int {
+	most := product(len(text)+1, len(with)) + product(strings.Count(with, "$")+1, len(text))
+	if most > maxText { // count what does match
+		most = product(len(pattern.FindAllStringIndex(text, -1)), len(with)) + product(strings.Count(with, "$")+1, len(text))
+	}
+	return most
+}
 
 func hashFunc(newHash func() hash.Hash, encode func([]byte) string) function.Function {
 	return function.New(&function.Spec{
@@ -70,90 +76,17 @@ func hashFunc(newHash func() hash.Hash, encode func([]byte) string) function.Fun
 	})
 }
 
-var base64GzipFunc = function.New(&function.Spec{
-	Description: "Compresses a string with gzip and encodes it in base64.",
-	Params:      []function.Parameter{{Name: "str", Type: cty.String}},
-	Type:        function.StaticReturnType(cty.String),
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		if _, err := w.Write([]byte(args[0].AsString())); err != nil {
-			return cty.DynamicVal, err
-		}
-		if err := w.Close(); err != nil {
-			return cty.DynamicVal, err
-		}
-		return cty.StringVal(base64.StdEncoding.EncodeToString(b.Bytes())), nil
+// notInTemplate stands in a template for the functions that render one.
+var notInTemplate = function.New(&function.Spec{
+	VarParam: &function.Parameter{Name: "args", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true, AllowMarked: true},
+	Type: func([]cty.Value) (cty.Type, error) {
+		return cty.NilType, errors.New("a template cannot be rendered from within a template")
 	},
+	Impl: func([]cty.Value, cty.Type) (cty.Value, error) { return cty.NilVal, nil },
 })
-
-var timeCmpFunc = function.New(&function.Spec{
-	Description: "Compares two times: -1, 0 or 1.",
-	Params:      []function.Parameter{{Name: "timestamp_a", Type: cty.String}, {Name: "timestamp_b", Type: cty.String}},
-	Type:        function.StaticReturnType(cty.Number),
-	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		var times [2]time.Time
-		for i := range times {
-			t, err := time.Parse(time.RFC3339, args[i].AsString())
-			if err != nil {
-				return cty.DynamicVal, function.NewArgErrorf(i, "not a valid RFC3339 timestamp: %q", args[i].AsString())
-			}
-			times[i] = t
-		}
-		return cty.NumberIntVal(int64(times[0].Compare(times[1]))), nil
-	},
-})
-
-var timestampFunc = function.New(&function.Spec{
-	Description: "The present time in UTC, RFC 3339.",
-	Type:        function.StaticReturnType(cty.String),
-	Impl: func([]cty.Value, cty.Type) (cty.Value, error) {
-		return cty.StringVal(time.Now().UTC().Format(time.RFC3339)), nil
-	},
-})
-
-// maxDataNesting is how deep decoded data may be; the decoders recurse.
-const maxDataNesting = 1000
-
-// shallow wraps a decoder with a bound on brackets within brackets.
-func shallow(f function.Function) function.Function {
-	judge := func(args []cty.Value) error {
-		if len(args) == 0 || !args[0].IsKnown() || args[0].IsNull() {
-			return nil
-		}
-		depth := 0
-		for _, b := range []byte(args[0].AsString()) {
-			switch b {
-			case '{', '[':
-				if depth++; depth > maxDataNesting {
-					return function.NewArgErrorf(0, "it is nested more than %d deep", maxDataNesting)
-				}
-			case '}', ']':
-				depth--
-			}
-		}
-		return nil
-	}
-	return function.New(&function.Spec{
-		Description: f.Description(),
-		Params:      []function.Parameter{{Name: "str", Type: cty.String}},
-		Type:        function.StaticReturnType(cty.DynamicPseudoType),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			if err := judge(args); err != nil {
-				return cty.DynamicVal, err
-			}
-			return f.Call(args)
-		},
-	})
-}
-
-var (
-	jsonDecodeFunc = shallow(stdlib.JSONDecodeFunc)
-	yamlDecodeFunc = shallow(ctyyaml.YAMLDecodeFunc)
-)
 
 // templateStringFunc renders a template that is a value.
-func templateStringFunc(functions map[string]function.Function) function.Function {
+func templateStringFunc(env Env, functions map[string]function.Function) function.Function {
 	return function.New(&function.Spec{
 		Description: "Renders a template with variables.",
 		Params:      []function.Parameter{{Name: "template", Type: cty.String}, {Name: "vars", Type: cty.DynamicPseudoType, AllowUnknown: true}},
@@ -162,13 +95,13 @@ func templateStringFunc(functions map[string]function.Function) function.Functio
 			if !args[1].IsKnown() {
 				return cty.DynamicVal, nil
 			}
-			return render("<template>", args[0].AsString(), args[1], functions)
+			return render("<template>", args[0].AsString(), args[1], env.Stopped, functions)
 		},
 	})
 }
 
 // render evaluates a template's text with an object or map of variables.
-func render(name, text string, vars cty.Value, functions map[string]function.Function) (cty.Value, error) {
+func render(name, text string, vars cty.Value, stopped func() error, functions map[string]function.Function) (cty.Value, error) {
 	if ty := vars.Type(); !ty.IsObjectType() && !ty.IsMapType() {
 		return cty.DynamicVal, function.NewArgErrorf(1, "invalid vars value: must be a map")
 	}
@@ -179,7 +112,7 @@ func render(name, text string, vars cty.Value, functions map[string]function.Fun
 	if diags.HasErrors() {
 		return cty.DynamicVal, firstError(diags)
 	}
-	expressions.UseDecimals(expr)
+	expr = expressions.PrepareExpression(expr, stopped)
 	ctx := &hcl.EvalContext{Functions: functions, Variables: vars.AsValueMap()}
 	for variable := range ctx.Variables {
 		if !hclsyntax.ValidIdentifier(variable) {
