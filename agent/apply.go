@@ -21,10 +21,10 @@ import (
 // carryOut does what was approved. Where no block refers to another the
 // evaluation that was shown serves; otherwise each wave is evaluated again once
 // those before it were read.
-func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagnostics) (*Result, hcl.Diagnostics, error) {
+func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagnostics) (*plan.Result, hcl.Diagnostics, error) {
 	r := p.runner
 	shown := p.result
-	p.result = &Result{Applied: true, Pulls: shown.Pulls}
+	p.result = &plan.Result{Applied: true, Pulls: shown.Pulls}
 	started := r.Now()
 	c := record.New(record.Options{
 		Catalog: p.catalog, Store: store, Now: r.Now, Log: r.Log, StatePath: p.opts.StatePath,

@@ -193,14 +193,14 @@ func (e *evaluation) removed(address plan.Address) bool {
 }
 
 // outputChanges puts the outputs beside what the state has of them.
-func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]OutputChange, error) {
+func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]plan.OutputChange, error) {
 	was := make(map[string]state.StoredOutput, len(before))
 	for _, o := range before {
 		was[o.Name] = o
 	}
-	var changes []OutputChange
+	var changes []plan.OutputChange
 	for _, o := range outputs {
-		change := OutputChange{Name: o.Name, Sensitive: o.Sensitive, After: o.Value, Type: o.Type}
+		change := plan.OutputChange{Name: o.Name, Sensitive: o.Sensitive, After: o.Value, Type: o.Type}
 		if o.Sensitive {
 			change.After = cty.NullVal(cty.DynamicPseudoType)
 		}
@@ -222,7 +222,7 @@ func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]Output
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, OutputChange{Name: old.Name, Sensitive: old.Sensitive, Before: v})
+		changes = append(changes, plan.OutputChange{Name: old.Name, Sensitive: old.Sensitive, Before: v})
 	}
 	return changes, nil
 }

@@ -131,12 +131,12 @@ func (w *world) open() *sqlite.Store {
 }
 
 // apply applies without asking.
-func (w *world) apply() *agent.Result {
+func (w *world) apply() *plan.Result {
 	w.t.Helper()
 	store := w.open()
 	defer store.Close()
 	opts := agent.PassOptions{Refresh: true, Pull: true, StatePath: w.path}
-	result, diags, err := w.runner.Apply(context.Background(), w.config(), store, opts, func(*agent.Result) (bool, error) { return true, nil })
+	result, diags, err := w.runner.Apply(context.Background(), w.config(), store, opts, func(*plan.Result) (bool, error) { return true, nil })
 	if err != nil || diags.HasErrors() {
 		w.t.Fatal(err, diags)
 	}
@@ -144,7 +144,7 @@ func (w *world) apply() *agent.Result {
 }
 
 // plan plans beside whatever there is.
-func (w *world) plan() *agent.Result {
+func (w *world) plan() *plan.Result {
 	w.t.Helper()
 	reader, err := sqlite.OpenReader(w.path)
 	var r state.Reader

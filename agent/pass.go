@@ -23,7 +23,7 @@ import (
 // Plan is a dry run: it evaluates, reads what is tracked and due for a read, and
 // says what would change. It changes nothing anywhere and makes no destructive
 // read. reader is nil where there is no state yet.
-func (r *Runner) Plan(ctx context.Context, config *hclspec.Root, reader state.Reader, opts PassOptions) (*Result, hcl.Diagnostics, error) {
+func (r *Runner) Plan(ctx context.Context, config *hclspec.Root, reader state.Reader, opts PassOptions) (*plan.Result, hcl.Diagnostics, error) {
 	p, diags, err := r.newPass(ctx, config, reader, opts)
 	if p == nil || diags.HasErrors() || err != nil {
 		return nil, diags, err
@@ -41,7 +41,7 @@ func (r *Runner) Plan(ctx context.Context, config *hclspec.Root, reader state.Re
 
 // Apply is one pass for real. It evaluates and diffs, asks approve, then wave by
 // wave declares, reads, pulls and derives, and records outputs and checks at the end.
-func (r *Runner) Apply(ctx context.Context, config *hclspec.Root, store state.Store, opts PassOptions, approve func(*Result) (bool, error)) (*Result, hcl.Diagnostics, error) {
+func (r *Runner) Apply(ctx context.Context, config *hclspec.Root, store state.Store, opts PassOptions, approve func(*plan.Result) (bool, error)) (*plan.Result, hcl.Diagnostics, error) {
 	type proposal struct {
 		p     *pass
 		diags hcl.Diagnostics
@@ -100,14 +100,14 @@ type pass struct {
 	accounts map[string]*providers.Account
 	reader   state.Reader
 	ev       *evaluation
-	result   *Result
+	result   *plan.Result
 
 	waves int // that the evaluation had
 
 	mu       sync.Mutex
 	read     map[plan.Identity]bool // that this pass has read
 	refusals map[string]bool        // accounts whose credentials were refused
-	warnings map[string]*Warning
+	warnings map[string]*plan.Warning
 }
 
 func (r *Runner) newPass(ctx context.Context, config *hclspec.Root, reader state.Reader, opts PassOptions) (*pass, hcl.Diagnostics, error) {
@@ -122,8 +122,8 @@ func (r *Runner) newPass(ctx context.Context, config *hclspec.Root, reader state
 	}
 	return &pass{
 		runner: r, config: config, opts: opts, catalog: c, accounts: accounts, reader: reader,
-		ev: newEvaluation(config, c, reader), result: &Result{},
-		read: make(map[plan.Identity]bool), refusals: make(map[string]bool), warnings: make(map[string]*Warning),
+		ev: newEvaluation(config, c, reader), result: &plan.Result{},
+		read: make(map[plan.Identity]bool), refusals: make(map[string]bool), warnings: make(map[string]*plan.Warning),
 	}, diags, nil
 }
 
@@ -331,7 +331,7 @@ func (p *pass) survey(ctx context.Context) (hcl.Diagnostics, error) {
 			}
 		case plan.Policy:
 			if p.opts.Pull {
-				p.result.Pulls = append(p.result.Pulls, Pull{Address: d.Address, Account: d.Account, Project: d.Identity})
+				p.result.Pulls = append(p.result.Pulls, plan.Pull{Address: d.Address, Account: d.Account, Project: d.Identity})
 				needed[d.Account] = true
 			}
 		}
@@ -421,7 +421,7 @@ func (p *pass) assess(ctx context.Context) (hcl.Diagnostics, error) {
 	for _, w := range p.warnings {
 		p.result.Warnings = append(p.result.Warnings, *w)
 	}
-	slices.SortFunc(p.result.Warnings, func(a, b Warning) int { return cmp.Compare(a.Account+a.Err.Error(), b.Account+b.Err.Error()) })
+	slices.SortFunc(p.result.Warnings, func(a, b plan.Warning) int { return cmp.Compare(a.Account+a.Err.Error(), b.Account+b.Err.Error()) })
 	return diags, nil
 }
 
@@ -462,11 +462,11 @@ func (p *pass) expectations(ctx context.Context) error {
 				return err
 			}
 			for _, e := range found.Expectations {
-				p.result.Expectations = append(p.result.Expectations, ItemExpectation{Address: found.Address, Expectation: e})
+				p.result.Expectations = append(p.result.Expectations, plan.ItemExpectation{Address: found.Address, Expectation: e})
 			}
 		}
 	}
-	slices.SortFunc(p.result.Expectations, func(a, b ItemExpectation) int {
+	slices.SortFunc(p.result.Expectations, func(a, b plan.ItemExpectation) int {
 		if failed := a.State == plan.ExpectFailed; failed != (b.State == plan.ExpectFailed) {
 			if failed {
 				return -1
@@ -503,7 +503,7 @@ func (p *pass) warn(account string, address *plan.Address, err error) {
 		w.Count++
 		return
 	}
-	p.warnings[key] = &Warning{Account: account, Address: address, Err: err, Count: 1}
+	p.warnings[key] = &plan.Warning{Account: account, Address: address, Err: err, Count: 1}
 }
 
 func (p *pass) parallelism() int {

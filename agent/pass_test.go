@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
@@ -114,7 +113,7 @@ func TestPlanApplyPlan(t *testing.T) {
 	if c := second.Plan.Counts(); c != (plan.Counts{Remote: 3}) {
 		t.Fatalf("second apply: %+v", c)
 	}
-	i := slices.IndexFunc(second.Outputs, func(o agent.OutputChange) bool { return o.Name == "fax_cost" })
+	i := slices.IndexFunc(second.Outputs, func(o plan.OutputChange) bool { return o.Name == "fax_cost" })
 	if got, err := value.Encode(second.Outputs[i].After); err != nil || string(got) != "1" {
 		t.Fatalf("0.3 + 0.7 = %s (%v)", got, err)
 	}

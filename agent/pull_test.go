@@ -185,7 +185,7 @@ func TestSpill(t *testing.T) {
 	}
 	w.runner.Transport = breakAfter{w.vendors.Transport(), func() { broken = true }}
 	opts := agent.PassOptions{Refresh: true, Pull: true, StatePath: w.path}
-	_, _, err = w.runner.Apply(context.Background(), w.config(), store, opts, func(*agent.Result) (bool, error) { return true, nil })
+	_, _, err = w.runner.Apply(context.Background(), w.config(), store, opts, func(*plan.Result) (bool, error) { return true, nil })
 	if err == nil {
 		t.Fatal("an apply whose state cannot be written says that all is well")
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/agent/replay"
 	"github.com/waybill-dev/waybill/hclspec"
+	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
 )
@@ -24,7 +25,7 @@ var ErrNotReplayable = replay.ErrNoRaw
 
 // Replay derives again, records what differs, and tells each difference once it
 // is recorded. The configuration may be loaded offline.
-func (r *Runner) Replay(ctx context.Context, config *hclspec.Root, store state.Store, opts ReplayOptions, tell func(Difference)) (*Replayed, hcl.Diagnostics, error) {
+func (r *Runner) Replay(ctx context.Context, config *hclspec.Root, store state.Store, opts ReplayOptions, tell func(plan.Difference)) (*plan.Replayed, hcl.Diagnostics, error) {
 	declared, diags := config.Accounts()
 	if diags.HasErrors() {
 		return nil, diags, nil

@@ -19,12 +19,12 @@ import (
 )
 
 // replay replays and returns what differs, in words.
-func (w *world) replay(opts agent.ReplayOptions) (*agent.Replayed, []string) {
+func (w *world) replay(opts agent.ReplayOptions) (*plan.Replayed, []string) {
 	w.t.Helper()
 	store := w.open()
 	defer store.Close()
 	var told []string
-	result, diags, err := w.runner.Replay(context.Background(), w.config(), store, opts, func(d agent.Difference) {
+	result, diags, err := w.runner.Replay(context.Background(), w.config(), store, opts, func(d plan.Difference) {
 		switch {
 		case d.Address != nil:
 			var paths []string

@@ -19,11 +19,11 @@ type Runner struct {
 	Vendors     []*providers.Definition
 	Now         func() time.Time
 	Log         *slog.Logger
-	Transport   http.RoundTripper // nil: the usual one
-	Parallelism int               // reads under way at once over all accounts; 0: each account's own bound
-	Revision    string            // what declares: see Revision
-	Version     string            // of the program
-	Progress    func(Progress)    // may be nil
+	Transport   http.RoundTripper   // nil: the usual one
+	Parallelism int                 // reads under way at once over all accounts; 0: each account's own bound
+	Revision    string              // what declares: see Revision
+	Version     string              // of the program
+	Progress    func(plan.Progress) // may be nil
 }
 
 // PassOptions narrow a pass.
@@ -39,7 +39,7 @@ type PassOptions struct {
 
 func (r *Runner) progress(phase string, done, total int64) {
 	if r.Progress != nil {
-		r.Progress(Progress{Phase: phase, Done: done, Total: total})
+		r.Progress(plan.Progress{Phase: phase, Done: done, Total: total})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/agent"
+	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
@@ -33,7 +34,7 @@ func spilledWorld(t *testing.T) (*world, string) {
 	}
 	w.runner.Transport = breakAfter{w.vendors.Transport(), func() { broken = true }}
 	opts := agent.PassOptions{Refresh: true, Pull: true, StatePath: w.path}
-	_, _, err = w.runner.Apply(context.Background(), w.config(), store, opts, func(*agent.Result) (bool, error) { return true, nil })
+	_, _, err = w.runner.Apply(context.Background(), w.config(), store, opts, func(*plan.Result) (bool, error) { return true, nil })
 	if err == nil {
 		t.Fatal("an apply whose state cannot be written says that all is well")
 	}

@@ -142,7 +142,7 @@ func derivePull(e plan.Evidence) cty.Value {
 		attrs["retention_deadline"] = providers.TimeValue(p.LastSuccessAt.Add(retention))
 	}
 	if p.LossWindows > 0 {
-		v.Reason += fmt.Sprintf("; reports may have been lost %d times: see waybill report losses", p.LossWindows)
+		v.Reason += fmt.Sprintf("; reports may have been lost %d times: waybill state show tells when", p.LossWindows)
 	}
 	v.Put(attrs)
 	return cty.ObjectVal(attrs)

@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
+	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
@@ -137,7 +138,7 @@ func (w *inside) apply(fault func(string) error) error {
 		w.t.Fatal(diags)
 	}
 	opts := agent.PassOptions{Refresh: true, Pull: true, StatePath: w.path}
-	_, diags, err = w.runner().Apply(context.Background(), config, store, opts, func(*agent.Result) (bool, error) { return true, nil })
+	_, diags, err = w.runner().Apply(context.Background(), config, store, opts, func(*plan.Result) (bool, error) { return true, nil })
 	if diags.HasErrors() {
 		err = errors.Join(err, diags)
 	}

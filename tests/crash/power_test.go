@@ -18,6 +18,7 @@ import (
 	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/failpoint"
+	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
 	"github.com/waybill-dev/waybill/state/sqlite"
@@ -164,7 +165,7 @@ func (w *world) afterCut(d *disk, die *rand.Rand, account sandbox.Account, atEnd
 		w.t.Fatal(diags)
 	}
 	runner.Log = slog.New(slog.DiscardHandler)
-	_, diags, err = runner.Apply(context.Background(), config, store, agent.PassOptions{StatePath: path}, func(*agent.Result) (bool, error) { return true, nil })
+	_, diags, err = runner.Apply(context.Background(), config, store, agent.PassOptions{StatePath: path}, func(*plan.Result) (bool, error) { return true, nil })
 	if err != nil || diags.HasErrors() {
 		return []string{fmt.Sprintf("the next start: %v %v", err, diags)}
 	}

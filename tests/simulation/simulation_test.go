@@ -16,6 +16,7 @@ import (
 
 	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/agent/source"
+	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state/sqlite"
 	"github.com/waybill-dev/waybill/tests/oracle"
@@ -174,7 +175,7 @@ func (w *world) judge() *oracle.Report {
 	store, err := w.open()
 	w.must(err)
 	opts := agent.PassOptions{Refresh: true, Pull: true, StatePath: w.path}
-	_, diags, err = w.runner(transport).Apply(ctx, config, store, opts, func(*agent.Result) (bool, error) { return true, nil })
+	_, diags, err = w.runner(transport).Apply(ctx, config, store, opts, func(*plan.Result) (bool, error) { return true, nil })
 	if err != nil || diags.HasErrors() {
 		w.t.Fatalf("seed %d: apply: %v %v", w.seed, err, diags)
 	}
