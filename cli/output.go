@@ -111,7 +111,7 @@ func (p *program) output(outputs []plan.Output, name string, asJSON, raw bool) e
 	case !asJSON && !raw:
 		p.view.Value(o.Value)
 		return nil
-	case !o.Value.IsWhollyKnown():
+	case !o.Value.IsKnown() || raw && !o.Value.IsWhollyKnown():
 		return fmt.Errorf("output %s is known after the first read", name)
 	case raw:
 		text, err := rawText(name, o.Value)
@@ -121,7 +121,7 @@ func (p *program) output(outputs []plan.Output, name string, asJSON, raw bool) e
 		p.view.Exact([]byte(text))
 		return nil
 	}
-	encoded, err := value.Encode(o.Value)
+	encoded, _, err := value.EncodeKnown(o.Value) // what is not known yet is null
 	if err != nil {
 		return fmt.Errorf("output %s: %w", name, err)
 	}

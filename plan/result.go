@@ -68,11 +68,8 @@ func (o OutputChange) Changed() bool {
 	if o.Sensitive {
 		return false
 	}
-	if !o.Before.IsWhollyKnown() || !o.After.IsWhollyKnown() {
-		return o.Before.IsWhollyKnown() != o.After.IsWhollyKnown()
-	}
-	before, errBefore := value.Encode(o.Before)
-	after, errAfter := value.Encode(o.After)
+	before, errBefore := value.EncodePartly(o.Before)
+	after, errAfter := value.EncodePartly(o.After)
 	return errBefore != nil || errAfter != nil || string(before) != string(after)
 }
 

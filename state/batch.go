@@ -123,7 +123,7 @@ type Notice struct {
 type StoredOutput struct {
 	Name      string
 	Sensitive bool
-	Known     bool            // false: known after the first read
+	Known     bool            // false: not, or in part; known after the first read
 	Type      json.RawMessage // cty type as JSON
-	Value     json.RawMessage // canonical JSON
+	Value     json.RawMessage // canonical JSON; where not all is known, of value.EncodePartly; empty where nothing is
 }

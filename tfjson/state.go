@@ -71,27 +71,29 @@ func indexOf(k plan.Key) any {
 }
 
 // Output is an output of the state representation, of output -json and of the
-// machine-readable UI. A sensitive one, or one that is not known yet, has no value.
+// machine-readable UI. A sensitive one, or one of which nothing is known yet, has
+// no value; of one that is known in part the rest is null, and Unknown says where.
 type Output struct {
 	Sensitive bool            `json:"sensitive"`
 	Value     json.RawMessage `json:"value,omitempty"`
 	Type      json.RawMessage `json:"type,omitempty"`
+	Unknown   any             `json:"unknown,omitempty"`
 }
 
 // OutputOf is an output as JSON has it.
 func OutputOf(o plan.Output) Output {
 	j := Output{Sensitive: o.Sensitive}
-	if o.Sensitive || o.Value == cty.NilVal || !o.Value.IsWhollyKnown() {
+	if o.Sensitive || o.Value == cty.NilVal || !o.Value.IsKnown() {
 		if o.Type != cty.NilType {
 			j.Type = typeJSON(o.Type)
 		}
 		return j
 	}
-	encoded, err := value.Encode(o.Value)
+	encoded, unknown, err := value.EncodeKnown(o.Value)
 	if err != nil {
 		return j
 	}
-	j.Value, j.Type = encoded, typeJSON(o.Value.Type())
+	j.Value, j.Type, j.Unknown = encoded, typeJSON(o.Value.Type()), unknown
 	return j
 }
 

@@ -19,10 +19,12 @@ func Encode(v cty.Value) (json.RawMessage, error) {
 	return Append(nil, v)
 }
 
+var errSensitive = errors.New("a sensitive value cannot be written")
+
 // Append is Encode onto the end of b.
 func Append(b []byte, v cty.Value) ([]byte, error) {
 	if v.IsMarked() {
-		return b, errors.New("a sensitive value cannot be written")
+		return b, errSensitive
 	}
 	if !v.IsKnown() {
 		return b, errors.New("a value that is not known yet cannot be written")

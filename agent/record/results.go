@@ -35,16 +35,18 @@ func storedOutputs(outputs []plan.Output) ([]state.StoredOutput, error) {
 	stored := make([]state.StoredOutput, 0, len(outputs))
 	for _, o := range outputs {
 		s := state.StoredOutput{Name: o.Name, Sensitive: o.Sensitive}
-		if !o.Sensitive && o.Value != cty.NilVal && o.Value.IsWhollyKnown() {
-			s.Known = true
-			ty, err := ctyjson.MarshalType(o.Value.Type())
-			if err != nil {
+		if !o.Sensitive && o.Value != cty.NilVal && o.Value.IsKnown() {
+			encode := value.EncodePartly
+			if s.Known = o.Value.IsWhollyKnown(); s.Known {
+				encode = value.Encode
+			}
+			var err error
+			if s.Type, err = ctyjson.MarshalType(o.Value.Type()); err != nil {
 				return nil, fmt.Errorf("output %s: %w", o.Name, err)
 			}
-			if s.Value, err = value.Encode(o.Value); err != nil {
+			if s.Value, err = encode(o.Value); err != nil {
 				return nil, fmt.Errorf("output %s: %w", o.Name, err)
 			}
-			s.Type = ty
 		}
 		if o.Sensitive && o.Type != cty.NilType {
 			ty, err := ctyjson.MarshalType(o.Type)
@@ -58,20 +60,24 @@ func storedOutputs(outputs []plan.Output) ([]state.StoredOutput, error) {
 	return stored, nil
 }
 
-// OutputValue is a stored output's value: unknown before the first read, null
-// when it is sensitive and so was never stored.
+// OutputValue is a stored output's value: what was not read yet of it is unknown,
+// and it is null when it is sensitive and so was never stored.
 func OutputValue(o state.StoredOutput) (cty.Value, error) {
 	switch {
 	case o.Sensitive:
 		return cty.NullVal(cty.DynamicPseudoType), nil
-	case !o.Known:
+	case !o.Known && len(o.Value) == 0:
 		return cty.DynamicVal, nil
 	}
 	ty, err := ctyjson.UnmarshalType(o.Type)
 	if err != nil {
 		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
 	}
-	v, err := value.Decode(o.Value, ty)
+	decode := value.Decode
+	if !o.Known {
+		decode = value.DecodePartly
+	}
+	v, err := decode(o.Value, ty)
 	if err != nil {
 		return cty.NilVal, fmt.Errorf("stored output %s: %w", o.Name, err)
 	}
