@@ -106,7 +106,7 @@ func (p *pass) carryOutWave(ctx context.Context, c *record.Recorder, changes []p
 // readAll reads every unsettled item that this pass has not read and whose last
 // read is older than the floor, due or not.
 func (p *pass) readAll(ctx context.Context, c *record.Recorder) error {
-	reads, err := p.collectReads(ctx, c)
+	reads, err := p.collectReads(ctx)
 	if err != nil || len(reads) == 0 {
 		return err
 	}
@@ -142,7 +142,7 @@ func (p *pass) readAll(ctx context.Context, c *record.Recorder) error {
 	return ctx.Err()
 }
 
-func (p *pass) collectReads(ctx context.Context, c *record.Recorder) ([]*plan.Item, error) {
+func (p *pass) collectReads(ctx context.Context) ([]*plan.Item, error) {
 	now := p.runner.Now()
 	var reads []*plan.Item
 	for item, err := range p.reader.Items(ctx, state.ItemFilter{}) {

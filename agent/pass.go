@@ -202,7 +202,7 @@ func (p *pass) lookAt(ctx context.Context, t *plan.Type, item *plan.Item, declar
 		p.result.Reads++
 		p.mu.Unlock()
 	}
-	p.drift(t, item, next, fields)
+	p.drift(item, next, fields)
 	return nil
 }
 
@@ -248,12 +248,12 @@ func (p *pass) tick(t *plan.Type, item *plan.Item, declared plan.Item, now time.
 	if err != nil {
 		return err
 	}
-	p.drift(t, item, next, fields)
+	p.drift(item, next, fields)
 	return nil
 }
 
 // drift keeps an item as this pass found it, and its difference.
-func (p *pass) drift(t *plan.Type, item *plan.Item, next plan.Item, fields []value.Field) {
+func (p *pass) drift(item *plan.Item, next plan.Item, fields []value.Field) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ev.seen.overlay[item.FullIdentity()] = &next

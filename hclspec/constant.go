@@ -52,11 +52,8 @@ func constant(attr *hcl.Attribute, to any) hcl.Diagnostics {
 	}
 	// In JSON a text that may not refer to anything is no template.
 	_, native := attr.Expr.(hclsyntax.Expression)
-	for _, traversal := range attr.Expr.Variables() {
-		if !native {
-			break
-		}
-		return hcl.Diagnostics{mistake("Variables not allowed", fmt.Sprintf("The argument %s must be written out: it may not refer to anything.", attr.Name), traversal.SourceRange().Ptr())}
+	if refers := attr.Expr.Variables(); native && len(refers) > 0 {
+		return hcl.Diagnostics{mistake("Variables not allowed", fmt.Sprintf("The argument %s must be written out: it may not refer to anything.", attr.Name), refers[0].SourceRange().Ptr())}
 	}
 	value, diags := attr.Expr.Value(nil)
 	if diags.HasErrors() {
