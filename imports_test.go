@@ -56,6 +56,8 @@ var layers = []struct {
 	{"tests/acceptance", nil},
 	{"tests/crash", nil},
 	{"tests/simulation", nil},
+	{"tests/fifth", nil},
+	{"tests/fifth/telnyx", []string{"plan", "providers"}}, // a vendor like those under providers
 	{"docs", nil},
 	{"", []string{"cli", "providers", "providers/globfax", "providers/itniotech", "providers/ucloud", "providers/nxcloud"}},
 }

@@ -137,7 +137,9 @@ func (c *Client) Connection(connection Connection) *Connection {
 	connection.MinInterval = c.minInterval
 	connection.Timeout = c.timeout
 	connection.Concurrency = c.concurrency
-	connection.Redactor = c.redactor
+	if connection.Redactor == nil {
+		connection.Redactor = c.redactor
+	}
 	return &connection
 }
 

@@ -51,6 +51,20 @@ func ReadRecord(typ, noun string, text []byte) (r *Reading, ok bool) {
 	return r, true
 }
 
+// Delivery names fields that tell how the record was delivered, such as the
+// number of the attempt: they are kept under extra, and make no other content.
+func (r *Reading) Delivery(fields ...string) {
+	for _, name := range fields {
+		if v, there := r.left[name]; there {
+			delete(r.left, name)
+			r.shared.extra[name] = v
+		}
+	}
+	if len(r.repeated) == 0 {
+		r.Record.Digest = Digest(CanonicalJSON(r.left))
+	}
+}
+
 // Set notes an attribute of the record.
 func (r *Reading) Set(attribute string, v any) { r.attrs[attribute] = v }
 

@@ -69,13 +69,13 @@ func NewMetrics(version string) *Metrics {
 func (m *Metrics) Seed(accounts map[string]*providers.Account, counts state.Counts) {
 	m.lossWindows.Reset()
 	for name, a := range accounts {
-		switch {
-		case a.Poller != nil:
+		if a.Poller != nil || a.Puller != nil {
 			m.reads.WithLabelValues(name, "ok")
-		case a.Puller != nil:
-			m.reads.WithLabelValues(name, "ok")
+		}
+		if a.Puller != nil {
 			m.pulledRecords.WithLabelValues(name)
-		case a.Gate != nil:
+		}
+		if a.Gate != nil {
 			m.callbacks.WithLabelValues(name, "accepted")
 		}
 		m.lossWindows.WithLabelValues(name)

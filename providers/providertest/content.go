@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"compress/zlib"
 	"errors"
@@ -136,7 +137,9 @@ func testObserve(t *testing.T, v Vendor) {
 	if _, err := observe(OK(v.Other)); providers.KindOf(err) != providers.WrongContent {
 		t.Errorf("an answer about another record: %v", err)
 	}
-	if o, err := observe(OK(v.NotFound)); err != nil || !o.NotFound {
+	notFound := OK(v.NotFound)
+	notFound.Status = cmp.Or(v.NotFoundStatus, notFound.Status)
+	if o, err := observe(notFound); err != nil || !o.NotFound {
 		t.Errorf("not found: %+v, %v", o, err)
 	}
 	if len(v.Refused) > 0 {
@@ -181,7 +184,8 @@ func checkError(t *testing.T, v Vendor, err error) {
 }
 
 func testRecords(t *testing.T, v Vendor) {
-	page := v.Definition.Records(OK(v.Good))
+	good := v.recorded()
+	page := v.Definition.Records(OK(good))
 	if page.Err != nil || !page.Whole || len(page.Records) == 0 {
 		t.Fatalf("a good answer: %+v", page)
 	}
@@ -190,11 +194,8 @@ func testRecords(t *testing.T, v Vendor) {
 			t.Errorf("a good record: %+v", r)
 		}
 	}
-	pushed := false
-	for _, ty := range v.Definition.Schema.Types {
-		pushed = pushed || ty.Kind == plan.Counted && len(v.Definition.Schema.Types) == 1
-	}
-	for name, body := range packings(t, v.Good) {
+	pushed := v.Definition.Redelivery.For > 0
+	for name, body := range packings(t, good) {
 		again := v.Definition.Records(OK(body))
 		if again.Err != nil || !again.Whole || len(again.Records) != len(page.Records) {
 			t.Fatalf("%s: %+v", name, again)
@@ -209,8 +210,8 @@ func testRecords(t *testing.T, v Vendor) {
 		t.Errorf("a bomb: %+v", again)
 	}
 	bodies := wrongBodies()
-	for i := range v.Good {
-		bodies["cut"] = v.Good[:i]
+	for i := range good {
+		bodies["cut"] = good[:i]
 		for name, body := range bodies {
 			checkPage(t, v, name, v.Definition.Records(OK(body)), pushed)
 			if !pushed {
@@ -229,7 +230,7 @@ func testRecords(t *testing.T, v Vendor) {
 		if page.Whole || providers.KindOf(page.Err) != kind {
 			t.Errorf("HTTP %d: %+v", status, page)
 		}
-		page = v.Definition.Records(providers.Answer{Status: status, Body: v.Good, Complete: true})
+		page = v.Definition.Records(providers.Answer{Status: status, Body: good, Complete: true})
 		if page.Whole || page.Err == nil || len(page.Records) == 0 {
 			t.Errorf("HTTP %d with reports (%s): %+v", status, http.StatusText(status), page)
 		}

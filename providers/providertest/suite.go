@@ -23,8 +23,13 @@ type Vendor struct {
 	Good []byte
 	// Other is an answer to a poll that is about another record.
 	Other []byte
-	// NotFound is an answer to a poll that says that there is no such record.
-	NotFound []byte
+	// NotFound is an answer to a poll that says that there is no such record, with
+	// that HTTP status (0: 200).
+	NotFound       []byte
+	NotFoundStatus int
+	// Pushed is a callback's body that is understood, for vendors that are polled
+	// as well; else Good is.
+	Pushed []byte
 	// Refused is an answer of the vendor's own form that refuses the credentials;
 	// empty where no such form is known.
 	Refused []byte
@@ -43,6 +48,14 @@ func Run(t *testing.T, v Vendor) {
 		t.Run("records", func(t *testing.T) { testRecords(t, v) })
 	}
 	t.Run("connect", func(t *testing.T) { testConnect(t, v) })
+}
+
+// recorded is what Records understands.
+func (v Vendor) recorded() []byte {
+	if len(v.Pushed) > 0 {
+		return v.Pushed
+	}
+	return v.Good
 }
 
 // target is a poll's target for the polled type.
