@@ -41,6 +41,8 @@ type AgentOptions struct {
 	MaxForget *hclspec.ForgetLimit
 	// Settings are those of the start; waybill {} and listen addresses need a restart.
 	Settings hclspec.Settings
+	// CheckState judges a place for the state, as written; nil: nothing does.
+	CheckState func(path string) error
 	// Reload is told when to reload (SIGHUP); may be nil.
 	Reload <-chan struct{}
 	// Report shows diagnostics of a configuration that was not taken; may be nil.

@@ -340,6 +340,11 @@ func (a *Agent) load(ctx context.Context, snapshot *source.Snapshot, once *hclsp
 	if diags.HasErrors() {
 		return nil, a.notTaken(config, config.Mistakes(ctx, diags))
 	}
+	if snapshot.Live() {
+		if err := a.startable(config, c.settings); err != nil {
+			return nil, err
+		}
+	}
 	limits, err := newGuard(ctx, a.store, c.settings)
 	if err != nil {
 		return nil, err
@@ -362,7 +367,7 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 	a.mu.Unlock()
 	settings, diags := config.Settings()
 	if diags.HasErrors() {
-		return diags
+		return hclspec.Err(diags)
 	}
 	limits, err := newGuard(ctx, a.store, settings)
 	if err != nil {
@@ -455,7 +460,7 @@ func (a *Agent) notTaken(config *hclspec.Root, diags hcl.Diagnostics) error {
 	if a.opts.Report != nil {
 		a.opts.Report(config, diags)
 	}
-	return fmt.Errorf("%w: %w", errNotTaken, diags)
+	return fmt.Errorf("%w: %w", errNotTaken, hclspec.Err(diags))
 }
 
 // makeQueues makes a queue for each account that has none, and for "", where what

@@ -37,7 +37,7 @@ func (r *Runner) Replay(ctx context.Context, config *hclspec.Root, store state.S
 		Expectations: func(ctx context.Context) record.Expectations {
 			ev := newEvaluation(config, catalog, store)
 			if diags, err := ev.all(ctx, nil); err != nil || diags.HasErrors() {
-				r.Log.Debug("expectations are not judged: the configuration cannot be evaluated", "error", diags)
+				r.Log.Debug("expectations are not judged: the configuration cannot be evaluated", "error", hclspec.Err(diags))
 				return nil
 			}
 			return ev.hcl

@@ -81,6 +81,7 @@ func (p *program) agent(ctx context.Context, f *passFlags, maxForget string) err
 		}
 	}
 	options.Load = func(s *source.Snapshot) (*hclspec.Root, hcl.Diagnostics) { return p.load(from(s, loading)) }
+	options.CheckState = p.checkPlace
 	settings, path, err := p.firstSettings(ctx, loading, box != nil)
 	if err != nil {
 		return err
@@ -154,23 +155,53 @@ func (p *program) firstSettings(ctx context.Context, o hclspec.Options, sandboxe
 		settings hclspec.Settings
 		diags    hcl.Diagnostics
 		more     hcl.Diagnostics
+		start    hcl.Diagnostics
 	}
 	first, err := agent.UnlessEnded(ctx, func() (l loaded, _ error) {
 		l.config, l.diags = hclspec.Load(o)
 		l.settings, l.more = settingsOf(l.config)
+		if !l.diags.HasErrors() {
+			l.start = agent.StartMistakes(l.config, o.Dir, p.checkPlace)
+		}
 		return l, nil
 	})
 	if err != nil {
 		return hclspec.Settings{}, "", err
 	}
 	cfg, settings, diags, more := first.config, first.settings, first.diags, first.more
-	if !diags.HasErrors() && !more.HasErrors() {
-		return settings, place(settings), nil
+	sound := !diags.HasErrors() && !more.HasErrors()
+	if sound && !first.start.HasErrors() {
+		path := place(settings)
+		last, _, err := p.keptSettings(o, path)
+		if err == nil && last != nil && agent.PortMistakes(cfg, settings, *last, nil).HasErrors() {
+			return *last, path, nil
+		}
+		return settings, path, nil
 	}
-	for _, path := range p.keptBeside(place(settings)) {
+	last, path, err := p.keptSettings(o, p.keptBeside(place(settings))...)
+	if err != nil {
+		return settings, "", err
+	}
+	if last != nil {
+		return *last, path, nil
+	}
+	if sound {
+		return settings, place(settings), nil // the start itself tells what is wrong
+	}
+	if !diags.HasErrors() {
+		diags = more
+	}
+	p.view.Diagnostics(cfg.Sources(), diags)
+	return settings, "", errors.New("the configuration cannot be loaded, and no last good one is kept beside the state: mend it, then start the agent again")
+}
+
+// keptSettings are those of the first last good configuration that is kept beside
+// one of the states, and that state; nil where none is.
+func (p *program) keptSettings(o hclspec.Options, paths ...string) (*hclspec.Settings, string, error) {
+	for _, path := range paths {
 		snapshot, err := source.KeptBeside(path).Open(o.Dir)
 		if err != nil {
-			return settings, "", err
+			return nil, "", err
 		}
 		if snapshot == nil {
 			continue
@@ -180,14 +211,10 @@ func (p *program) firstSettings(ctx context.Context, o hclspec.Options, sandboxe
 			continue
 		}
 		if settings, more := settingsOf(kept); !more.HasErrors() {
-			return settings, path, nil
+			return &settings, path, nil
 		}
 	}
-	if !diags.HasErrors() {
-		diags = more
-	}
-	p.view.Diagnostics(cfg.Sources(), diags)
-	return settings, "", errors.New("the configuration cannot be loaded, and no last good one is kept beside the state: mend it, then start the agent again")
+	return nil, "", nil
 }
 
 // keptBeside are the states that may have a last good configuration: the one

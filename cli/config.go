@@ -191,6 +191,9 @@ func (p *program) reader(flags stateFlags) (state.Reader, located, bool) {
 
 // writer opens the state for writing, under its lock.
 func (p *program) writer(path, command string) (state.Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of the state: %w", err)
+	}
 	store, err := sqlite.Open(path, p.owner(command), sqlite.Options{Log: p.log})
 	if locked, ok := errors.AsType[*state.LockedError](err); ok {
 		return nil, locked

@@ -117,7 +117,7 @@ func (p *program) prepare(ctx context.Context, f *passFlags) (*pass, bool) {
 		if diags.HasErrors() {
 			diags = cfg.Mistakes(ctx, diags)
 		}
-		return loaded{cfg, diags}, nil
+		return loaded{cfg, append(diags, agent.StartMistakes(cfg, p.dir, p.checkNewPlace)...)}, nil
 	})
 	if err != nil {
 		s.fail(contextError(ctx, err))

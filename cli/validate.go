@@ -20,7 +20,7 @@ func validateCommand() *command {
 			o := p.options(v, true)
 			o.ValuesLater = true
 			cfg, diags := p.load(o)
-			diags = cfg.Mistakes(ctx, diags)
+			diags = p.mistakes(ctx, cfg, diags)
 			p.view.Validation(cfg.Sources(), diags, asJSON)
 			if diags.HasErrors() {
 				return exitError

@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
@@ -174,20 +175,52 @@ func (c *Root) Settings() (Settings, hcl.Diagnostics) {
 			s.MaxForget = parsed
 		}
 		for _, l := range []struct {
+			block string
 			attrs map[string]*hcl.Attribute
 			to    *Listener
-		}{{a.admin, &s.Admin}, {a.receiver, &s.Receiver}} {
+		}{{"agent.admin", a.admin, &s.Admin}, {"agent.receiver", a.receiver, &s.Receiver}} {
 			text(l.attrs["listen"], &l.to.Listen)
 			text(l.attrs["web_config_file"], &l.to.WebConfigFile)
 			v, ok, valueDiags := c.setting(l.attrs["insecure"], cty.Bool)
 			diags = append(diags, valueDiags...)
 			l.to.Insecure = ok && v.True()
-			if d := checkListen(l.attrs["listen"], l.to.Listen); d != nil {
+			if d := checkListener(l.block, l.attrs, *l.to); d != nil {
 				diags = append(diags, d)
 			}
 		}
+		last := a.receiver["listen"]
+		if last == nil {
+			last = a.admin["listen"]
+		}
+		if d := checkApart(last, s.Admin.Listen, s.Receiver.Listen); d != nil {
+			diags = append(diags, d)
+		}
 	}
 	return s, c.clean(diags)
+}
+
+// SettingRange is where a setting is written, such as "waybill.backend.path" or
+// "agent.admin.web_config_file"; nil where it is not.
+func (c *Root) SettingRange(name string) *hcl.Range {
+	var attr *hcl.Attribute
+	switch block, argument := cutLast(name); {
+	case block == "waybill.backend" && c.waybill != nil:
+		attr = c.waybill.backendPath
+	case block == "agent.admin" && c.agents != nil:
+		attr = c.agents.admin[argument]
+	case block == "agent.receiver" && c.agents != nil:
+		attr = c.agents.receiver[argument]
+	}
+	if attr == nil {
+		return nil
+	}
+	return attr.Expr.Range().Ptr()
+}
+
+// cutLast cuts a name at its last dot.
+func cutLast(name string) (before, after string) {
+	i := strings.LastIndexByte(name, '.')
+	return name[:max(i, 0)], name[i+1:]
 }
 
 // setting evaluates one argument; ok is false where there is no value.

@@ -68,6 +68,9 @@ func Take(dir string) *Snapshot {
 // Dir is the absolute path of the configuration directory.
 func (s *Snapshot) Dir() string { return s.dir }
 
+// Live reports whether it is of what stands there, and not of a copy.
+func (s *Snapshot) Live() bool { return s.onDisk }
+
 // List implements hclspec.Files.
 func (s *Snapshot) List(pattern string) ([]string, error) {
 	a := s.ask(question{op: opList, path: s.dir, pattern: pattern})

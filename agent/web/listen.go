@@ -13,11 +13,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
+	"go.yaml.in/yaml/v3"
+
 	"github.com/waybill-dev/waybill/hclspec"
 )
 
@@ -43,11 +46,6 @@ type ListenOptions struct {
 // Listen opens both ports, before anything is recorded: a port that is taken is a
 // mistake to be told at once.
 func Listen(o ListenOptions) (*Listeners, error) {
-	for name, l := range map[string]hclspec.Listener{"agent.admin": o.Admin, "agent.receiver": o.Receiver} {
-		if err := mayListen(name, l); err != nil {
-			return nil, err
-		}
-	}
 	open := o.Open
 	if open == nil {
 		open = net.Listen
@@ -63,17 +61,67 @@ func Listen(o ListenOptions) (*Listeners, error) {
 	return &Listeners{admin: admin, receiver: receiver, o: o}, nil
 }
 
-// mayListen refuses an address beyond loopback in clear.
-func mayListen(name string, l hclspec.Listener) error {
-	host, _, err := net.SplitHostPort(l.Listen)
-	if err != nil {
-		return fmt.Errorf("%s.listen: %w: write host:port, such as 127.0.0.1:8480", name, err)
-	}
-	ip := net.ParseIP(host)
-	if host == "localhost" || (ip != nil && ip.IsLoopback()) || l.WebConfigFile != "" || l.Insecure {
+// CheckFile judges the web_config_file of a listener as serving would, and that
+// it has TLS where the address is beyond loopback. A listener without one is fine.
+func CheckFile(l hclspec.Listener, dir string) error {
+	file := fileOf(l, dir)
+	if file == "" {
 		return nil
 	}
-	return fmt.Errorf("%s listens on %s, beyond loopback, without TLS: set web_config_file, put a proxy with TLS before a loopback address, or say insecure = true", name, l.Listen)
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var config struct {
+		TLS map[string]any `yaml:"tls_server_config"`
+	}
+	// A file of a certificate that is not there is told with its path.
+	if yaml.Unmarshal(content, &config) == nil {
+		for _, name := range []string{"cert_file", "key_file", "client_ca_file"} {
+			path, _ := config.TLS[name].(string)
+			if path != "" && !filepath.IsAbs(path) {
+				path = filepath.Join(filepath.Dir(file), path)
+			}
+			if path == "" {
+				continue
+			}
+			if _, err := os.Stat(path); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	if err := web.Validate(file); err != nil {
+		return err
+	}
+	if len(config.TLS) == 0 && !l.Insecure && !onLoopback(l.Listen) {
+		return fmt.Errorf("it has no tls_server_config, and %s is beyond loopback: add one, or say insecure = true", l.Listen)
+	}
+	return nil
+}
+
+// CheckAddress is an error when nobody could listen on an address now.
+func CheckAddress(open func(network, address string) (net.Listener, error), address string) error {
+	if open == nil {
+		open = net.Listen
+	}
+	l, err := open("tcp", address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+func fileOf(l hclspec.Listener, dir string) string {
+	if l.WebConfigFile == "" || filepath.IsAbs(l.WebConfigFile) {
+		return l.WebConfigFile
+	}
+	return filepath.Join(dir, l.WebConfigFile)
+}
+
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // AdminAddr is where the admin listener listens.
@@ -103,9 +151,6 @@ func (l *Listeners) Serve(admin, receiver http.Handler) <-chan error {
 				l.o.Log.Warn("too many connections at once: one that said nothing was closed", "address", listener.Addr().String(), "more_unlogged", n)
 			}
 		})
-		if file != "" && !filepath.IsAbs(file) {
-			file = filepath.Join(l.o.Dir, file)
-		}
 		l.running.Go(func() {
 			none := false
 			addresses := []string{listener.Addr().String()}
@@ -115,8 +160,8 @@ func (l *Listeners) Serve(admin, receiver http.Handler) <-chan error {
 			}
 		})
 	}
-	start(l.adminServer, l.admin, l.o.Admin.WebConfigFile)
-	start(l.receiverServer, l.receiver, l.o.Receiver.WebConfigFile)
+	start(l.adminServer, l.admin, fileOf(l.o.Admin, l.o.Dir))
+	start(l.receiverServer, l.receiver, fileOf(l.o.Receiver, l.o.Dir))
 	return served
 }
 

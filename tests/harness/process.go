@@ -75,7 +75,19 @@ func (p *Process) Write(b []byte) (int, error) {
 // Agent starts an agent and waits until it is ready.
 func (s *Site) Agent(args ...string) *Process {
 	s.t.Helper()
-	p := s.Start(append([]string{"agent"}, args...)...)
+	return s.ready(append([]string{"agent"}, args...)...)
+}
+
+// AgentIn is Agent with another directory than the site's.
+func (s *Site) AgentIn(dir string, args ...string) *Process {
+	s.t.Helper()
+	return s.ready(append([]string{"-chdir=" + dir, "agent"}, args...)...)
+}
+
+// ready starts a command that is an agent, and waits until it is ready.
+func (s *Site) ready(args ...string) *Process {
+	s.t.Helper()
+	p := s.Start(args...)
 	Eventually(s.t, func() string {
 		if !p.Running() {
 			s.t.Fatalf("the agent ended:\n%s", p.Log())
