@@ -83,6 +83,9 @@ func (s *seen) note(meta state.Meta, closed bool, now time.Time) error {
 	if s.closed || s.restored != nil || s.last.Lineage == next.Lineage && s.last.Stored == next.Stored && s.last.Closed == closed {
 		return nil
 	}
+	if meta.Stored == 0 && s.last.Lineage == "" {
+		return nil // a state with nothing in it cannot be missed: it may be removed again
+	}
 	if s.last.Lineage != next.Lineage || next.First.IsZero() {
 		next.First = next.At
 	}

@@ -135,3 +135,16 @@ func TestUnnotedEnd(t *testing.T) {
 		t.Errorf("restored %+v, %v", got, err)
 	}
 }
+
+// A state with nothing in it is not missed when it is removed again.
+func TestEmptyStateIsNotMissed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "waybill.db")
+	s := open(t, path, sqlite.Options{})
+	must(t, s.Commit(t.Context(), note("x")))
+	must(t, s.Close())
+	remove(t, path, path+"-wal", path+"-shm")
+	s = open(t, path, sqlite.Options{})
+	if got, err := s.Restored(t.Context()); got != nil || err != nil {
+		t.Errorf("restored %+v, %v", got, err)
+	}
+}
