@@ -133,7 +133,7 @@ func (l *Listeners) ReceiverAddr() net.Addr { return l.receiver.Addr() }
 // Serve answers on both ports; an error of either is told, once.
 func (l *Listeners) Serve(admin, receiver http.Handler) <-chan error {
 	l.adminServer = &http.Server{
-		Handler: admitting(admin), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: guarded(admitting(admin), l.o.Admin.Listen, l.o.Admin.WebConfigFile != ""), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 	}
 	// A vendor sends a small body at once: whoever is slow is no vendor.

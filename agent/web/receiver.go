@@ -62,6 +62,7 @@ func NewReceiver(callbacks Callbacks, metrics *Metrics, now func() time.Time, lo
 
 // ServeHTTP implements http.Handler.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	closeAmbiguous(w, request)
 	name, token, ok := callbackPath(request.URL.Path)
 	if !ok {
 		r.refuse(w, "unknown", http.StatusNotFound, "unknown_path")
@@ -176,11 +177,13 @@ func (r *receiver) refuse(w http.ResponseWriter, account string, status int, res
 	http.Error(w, http.StatusText(status), status)
 }
 
+// callbackPath takes /callbacks/PROVIDER/TOKEN apart. One slash at the end is as
+// none: the URL is typed into a vendor's console, and consoles and proxies add it.
 func callbackPath(path string) (provider, token string, ok bool) {
 	rest, ok := strings.CutPrefix(path, "/callbacks/")
 	if !ok {
 		return "", "", false
 	}
-	provider, token, ok = strings.Cut(rest, "/")
+	provider, token, ok = strings.Cut(strings.TrimSuffix(rest, "/"), "/")
 	return provider, token, ok && provider != "" && token != "" && !strings.Contains(token, "/")
 }
