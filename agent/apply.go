@@ -125,7 +125,7 @@ func (p *pass) readAll(ctx context.Context, c *record.Recorder) error {
 			if p.refused(item.Account) {
 				return nil // one refusal of the credentials is enough
 			}
-			vendorErr, err := c.Read(groupCtx, item, c.Snapshot(), a, answered)
+			vendorErr, err := c.Read(groupCtx, item, a, answered)
 			if vendorErr != nil {
 				p.warn(item.Account, &item.Address, vendorErr)
 			}

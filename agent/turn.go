@@ -10,7 +10,6 @@ import (
 
 // attend reads, pulls or derives one item whose turn it is.
 func (a *Agent) attend(ctx context.Context, account *providers.Account, turn schedule.Turn, answered func()) schedule.Outcome {
-	epoch := a.rec.Snapshot()
 	work := context.WithoutCancel(ctx)
 	items, err := a.store.ItemsByID(work, []int64{turn.ID})
 	if err != nil {
@@ -30,7 +29,7 @@ func (a *Agent) attend(ctx context.Context, account *providers.Account, turn sch
 		vendorErr, fatal := a.rec.Drain(ctx, item, account, nil)
 		return schedule.Outcome{Err: vendorErr, Pause: max(item.Settings.MaxInterval, item.Settings.Interval), Fatal: fatal}
 	case t.Kind == plan.Polled && (item.ReadAt.IsZero() || !a.runner.Now().Before(item.ReadAt.Add(account.MinInterval))):
-		vendorErr, fatal := a.rec.Read(work, item, epoch, account, answered)
+		vendorErr, fatal := a.rec.Read(work, item, account, answered)
 		return schedule.Outcome{Err: vendorErr, Pause: item.Settings.MaxInterval, Fatal: fatal}
 	}
 	return schedule.Outcome{Err: schedule.ErrNoCall, Fatal: a.rec.Fold(work, item.ID)}

@@ -20,22 +20,22 @@ func (c *Recorder) Supersede(ctx context.Context, superseded []int64, records []
 // Reobserved records a polled item whose evidence was observed again, with its
 // difference.
 func (c *Recorder) Reobserved(ctx context.Context, t *plan.Type, next *plan.Item) error {
-	now := c.now()
+	under, now := c.terms.Load(), c.now()
 	fields, err := Rederive(t, next, plan.Tally{}, now)
 	if err != nil {
 		return err
 	}
-	_, deadline, err := Judge(c.expect, t, next, now)
+	_, deadline, err := Judge(under.expect, t, next, now)
 	if err != nil {
 		return err
 	}
-	p := c.paceOf(next)
+	p := under.paceOf(next)
 	p.floor = max(p.floor, p.Interval) // no sooner than the account's floor, which may not be known offline
 	next.Due = clockDue(t, next, p, deadline, now)
 	batch := &state.Batch{
 		Items: []state.ItemWrite{{Item: *next}},
 		Events: []plan.Event{{
-			At: now, ItemID: next.ID, Address: next.Address, Action: plan.Observe, Revision: c.revision, Changes: fields, RawID: next.RawID,
+			At: now, ItemID: next.ID, Address: next.Address, Action: plan.Observe, Revision: under.revision, Changes: fields, RawID: next.RawID,
 		}},
 	}
 	if err := c.store.Commit(ctx, batch); err != nil {

@@ -2,11 +2,8 @@ package record
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/plan"
@@ -15,164 +12,124 @@ import (
 	"github.com/waybill-dev/waybill/value"
 )
 
-// chunk is how many new items one batch tracks.
-const chunk = 5000
-
-// Declare records the declaration's changes: forgets, moves and changes together,
-// then what is newly tracked, in batches of chunk.
+// Declare records the declaration's changes in batches, so that nobody waits for all
+// of them: forgets first, for they make room; then moves, each after what it makes
+// room for; then changes; then what is newly tracked. What is not recorded when it
+// ends early is found by the next diff.
 func (c *Recorder) Declare(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.declareHeld(ctx, changes, progress)
+	return c.declare(ctx, c.terms.Load(), changes, progress)
 }
 
 // Adopt records a declaration, and makes the expectations that it comes with, and
 // with accounts their connections and a revision, the ones that are recorded
-// under. When it cannot be recorded, those before stay in force.
+// under. When it cannot be recorded, those before stay in force. It is called from
+// one goroutine.
 func (c *Recorder) Adopt(ctx context.Context, e Expectations, accounts map[string]*providers.Account, revision string, changes []plan.Change) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	expectBefore, accountsBefore, revisionBefore := c.expect, c.accounts, c.revision
-	c.expect = e
-	if accounts != nil {
-		c.accounts, c.revision = accounts, revision
-	}
-	if err := c.declareHeld(ctx, changes, nil); err != nil {
-		c.expect, c.accounts, c.revision = expectBefore, accountsBefore, revisionBefore
+	next := c.terms.Load().with(e, accounts, revision)
+	if err := c.declare(ctx, next, changes, nil); err != nil {
 		return err
 	}
+	c.terms.Store(next)
 	return nil
 }
 
-// declareHeld is Declare; the caller holds mu.
-func (c *Recorder) declareHeld(ctx context.Context, changes []plan.Change, progress func(done, total int64)) error {
-	c.epoch++
+func (c *Recorder) declare(ctx context.Context, under *terms, changes []plan.Change, progress func(done, total int64)) error {
 	now := c.now()
 	failpoint.Hit(failpoint.DeclareBegin)
-	batch := &state.Batch{}
-	var tracks []plan.Change
+	of := make(map[plan.Action][]*plan.Change)
 	for i := range changes {
-		if changes[i].Action == plan.Track {
-			tracks = append(tracks, changes[i])
-			continue
-		}
-		if err := c.declareOne(ctx, batch, &changes[i], now); err != nil {
-			return err
-		}
+		of[changes[i].Action] = append(of[changes[i].Action], &changes[i])
 	}
-	if err := c.commitDeclared(ctx, batch); err != nil {
+	if err := c.declareEach(ctx, under, of[plan.Forget], now); err != nil {
+		return err
+	}
+	if err := c.declareMoves(ctx, under, of[plan.Moved], now); err != nil {
+		return err
+	}
+	if err := c.declareEach(ctx, under, of[plan.Update], now); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.DeclareChanged)
-	forgotten, err := c.forgotten(ctx, tracks)
-	if err != nil {
-		return err
-	}
-	fresh := make(map[string]plan.Derived)
-	// While one batch is written the next is made.
-	var written errgroup.Group
-	for done := 0; done < len(tracks); {
-		batch := &state.Batch{}
-		for ; done < len(tracks) && len(batch.Items) < chunk; done++ {
-			if err := c.track(ctx, batch, tracks[done].Desired, forgotten, fresh, now); err != nil {
-				return errors.Join(err, written.Wait())
-			}
-		}
-		if err := written.Wait(); err != nil {
-			return err
-		}
-		upTo := int64(done)
-		written.Go(func() error {
-			if err := c.commitDeclared(ctx, batch); err != nil {
-				return err
-			}
-			failpoint.Hit(failpoint.DeclareChunk)
-			if progress != nil {
-				progress(upTo, int64(len(tracks)))
-			}
-			return nil
-		})
-	}
-	if err := written.Wait(); err != nil {
+	if err := c.declareTracks(ctx, under, of[plan.Track], now, progress); err != nil {
 		return err
 	}
 	failpoint.Hit(failpoint.DeclareEnd)
 	return nil
 }
 
-func (c *Recorder) commitDeclared(ctx context.Context, batch *state.Batch) error {
-	if len(batch.Items) == 0 {
-		return nil
-	}
-	if err := c.store.Commit(ctx, batch); err != nil {
-		return fmt.Errorf("record the declaration: %w", err)
-	}
-	for i := range batch.Items {
-		if batch.Items[i].ForgottenAt.IsZero() {
-			c.tell(&batch.Items[i].Item, nil)
+// declareEach records changes of which none depends on another.
+func (c *Recorder) declareEach(ctx context.Context, under *terms, changes []*plan.Change, now time.Time) error {
+	byID := make(map[int64]*plan.Change, min(len(changes), atOnce))
+	for len(changes) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(len(changes), atOnce)
+		clear(byID)
+		ids := make([]int64, n)
+		for i, change := range changes[:n] {
+			ids[i] = change.Item.ID
+			byID[change.Item.ID] = change
+		}
+		again, err := c.amendOnce(ctx, under, ids, func(under *terms, item *plan.Item) (*piece, error) {
+			return c.declareOne(ctx, under, byID[item.ID], item, now)
+		})
+		if err != nil {
+			return fmt.Errorf("record the declaration: %w", err)
+		}
+		changes = changes[n:]
+		for _, id := range again {
+			changes = append(changes[:len(changes):len(changes)], byID[id])
 		}
 	}
 	return nil
 }
 
-// declareOne adds a forget, a move or a change to the batch.
-func (c *Recorder) declareOne(ctx context.Context, batch *state.Batch, change *plan.Change, now time.Time) error {
-	// The diff ran on declared columns only: load the item whole.
-	items, err := c.store.ItemsByID(ctx, []int64{change.Item.ID})
-	if err != nil {
-		return fmt.Errorf("load %s: %w", change.Address, err)
-	}
-	if len(items) == 0 {
-		return fmt.Errorf("%s: %w", change.Address, state.ErrNotFound)
-	}
+// declareOne is what a forget, a move or a change makes of an item as it stands.
+func (c *Recorder) declareOne(ctx context.Context, under *terms, change *plan.Change, item *plan.Item, now time.Time) (*piece, error) {
 	if change.Action == plan.Forget {
-		return c.forget(batch, items[0], c.revision, now)
+		return c.forget(item, under.revision, now)
 	}
-	write := state.ItemWrite{Item: *items[0]}
-	event := plan.Event{At: now, ItemID: write.ID, Address: change.Address, Action: change.Action, Revision: c.revision}
-	before, err := value.Merge(write.Values, write.Args)
+	p := &piece{write: state.ItemWrite{Item: *item}}
+	before, err := value.Merge(item.Values, item.Args)
 	if err != nil {
-		return fmt.Errorf("%s: %w", change.Address, err)
+		return nil, fmt.Errorf("%s: %w", change.Address, err)
 	}
-	d := change.Desired
-	write.Declare(d)
-	write.Revision = c.revision
-	if err := c.redeclared(ctx, &write, now); err != nil {
-		return err
+	p.write.Declare(change.Desired)
+	p.write.Revision = under.revision
+	if err := c.redeclared(ctx, under, &p.write, now); err != nil {
+		return nil, err
 	}
-	after, err := value.Merge(write.Values, write.Args)
+	after, err := value.Merge(p.write.Values, p.write.Args)
 	if err != nil {
-		return fmt.Errorf("%s: %w", change.Address, err)
+		return nil, fmt.Errorf("%s: %w", change.Address, err)
 	}
-	if event.Changes, err = c.catalog.Types[change.Address.Type()].Fields(before, after); err != nil {
-		return fmt.Errorf("%s: %w", change.Address, err)
+	fields, err := c.catalog.Types[change.Address.Type()].Fields(before, after)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", change.Address, err)
 	}
 	if change.From != nil {
-		event.Changes = append([]value.Field{plan.AddressField(*change.From, change.Address)}, event.Changes...)
+		fields = append([]value.Field{plan.AddressField(*change.From, change.Address)}, fields...)
 	}
-	batch.Items = append(batch.Items, write)
-	batch.Events = append(batch.Events, event)
-	return nil
+	p.event = &plan.Event{At: now, ItemID: item.ID, Address: change.Address, Action: change.Action, Revision: under.revision, Changes: fields}
+	return p, nil
 }
 
-// forget adds a forget to the batch.
-func (c *Recorder) forget(batch *state.Batch, item *plan.Item, revision string, now time.Time) error {
+// forget is what a forget makes of an item.
+func (c *Recorder) forget(item *plan.Item, revision string, now time.Time) (*piece, error) {
 	fields, err := plan.ForgetFields(c.catalog.Types[item.Address.Type()], item) // nil of a type that this program lacks
 	if err != nil {
-		return fmt.Errorf("forget %s: %w", item.Address, err)
+		return nil, fmt.Errorf("forget %s: %w", item.Address, err)
 	}
-	write := state.ItemWrite{Item: *item}
-	write.ForgottenAt, write.Due = now, time.Time{}
-	batch.Items = append(batch.Items, write)
-	batch.Events = append(batch.Events, plan.Event{
-		At: now, ItemID: item.ID, Address: item.Address, Action: plan.Forget, Revision: revision, Changes: fields,
-	})
-	return nil
+	p := &piece{write: state.ItemWrite{Item: *item}}
+	p.write.ForgottenAt, p.write.Due = now, time.Time{}
+	p.event = &plan.Event{At: now, ItemID: item.ID, Address: item.Address, Action: plan.Forget, Revision: revision, Changes: fields}
+	return p, nil
 }
 
 // redeclared derives an item anew after its declaration changed, and puts it
 // back on the schedule if it is not settled (any more).
-func (c *Recorder) redeclared(ctx context.Context, write *state.ItemWrite, now time.Time) error {
+func (c *Recorder) redeclared(ctx context.Context, under *terms, write *state.ItemWrite, now time.Time) error {
 	t, err := c.catalog.TypeOf(write.Address.Type())
 	if err != nil {
 		return err
@@ -188,94 +145,11 @@ func (c *Recorder) redeclared(ctx context.Context, write *state.ItemWrite, now t
 	if _, err := Rederive(t, &write.Item, tally.Tally, now); err != nil {
 		return err
 	}
-	_, deadline, err := Judge(c.expect, t, &write.Item, now)
+	_, deadline, err := Judge(under.expect, t, &write.Item, now)
 	if err != nil {
 		return err
 	}
-	p := c.paceOf(&write.Item)
+	p := under.paceOf(&write.Item)
 	write.Due = declaredDue(t, &write.Item, p, deadline, now)
 	return nil
-}
-
-// track adds a newly declared item to the batch. One that was forgotten takes up
-// its history. fresh keeps what a polled type's items are before their first read.
-func (c *Recorder) track(ctx context.Context, batch *state.Batch, d *plan.Desired, forgotten map[plan.Identity]int64, fresh map[string]plan.Derived, now time.Time) error {
-	t, err := c.catalog.TypeOf(d.Address.Type())
-	if err != nil {
-		return err
-	}
-	again := false // it was tracked before
-	write := state.ItemWrite{Item: plan.Item{TrackedAt: now}}
-	if id, ok := forgotten[d.FullIdentity()]; ok {
-		items, err := c.store.ItemsByID(ctx, []int64{id})
-		if err != nil {
-			return fmt.Errorf("load the history of %s: %w", d.Address, err)
-		}
-		if len(items) == 1 {
-			again, write.Item = true, *items[0]
-			write.ForgottenAt, write.TrackedAt, write.Expectations, write.Failures = time.Time{}, now, nil, 0
-		}
-	}
-	if write.ID == 0 {
-		if write.ID, err = c.store.NewItemID(ctx); err != nil {
-			return fmt.Errorf("track %s: %w", d.Address, err)
-		}
-	}
-	write.Declare(d)
-	write.Account, write.Identity, write.Revision = d.Account, d.Identity, c.revision
-	first, cached := fresh[t.Name]
-	if cached && !again && c.plain(d.Address) {
-		write.Values, write.Outcome, write.Settled, write.Due = first.Values, first.Outcome, first.Settled, now
-		if write.Settings.Suspend {
-			write.Due = time.Time{}
-		}
-	} else {
-		if err := c.redeclared(ctx, &write, now); err != nil {
-			return err
-		}
-		if t.Kind == plan.Polled && !again && !write.Settled {
-			fresh[t.Name] = plan.Derived{Values: write.Values, Outcome: write.Outcome, Settled: write.Settled}
-		}
-	}
-	fields, err := plan.TrackFields(t, &write.Item)
-	if err != nil {
-		return fmt.Errorf("%s: %w", d.Address, err)
-	}
-	batch.Items = append(batch.Items, write)
-	batch.Events = append(batch.Events, plan.Event{
-		At: now, ItemID: write.ID, Address: d.Address, Action: plan.Track, Revision: c.revision, Changes: fields,
-	})
-	return nil
-}
-
-// plain reports whether an item of this block is the same as any other of its
-// type before the first read.
-func (c *Recorder) plain(address plan.Address) bool {
-	return c.expect == nil || !c.expect.HasExpect(address.Block())
-}
-
-// forgotten finds, of what is to be tracked, what was tracked before: identity
-// to item id.
-func (c *Recorder) forgotten(ctx context.Context, tracks []plan.Change) (map[plan.Identity]int64, error) {
-	if len(tracks) == 0 {
-		return nil, nil
-	}
-	var wanted map[plan.Identity]bool
-	found := make(map[plan.Identity]int64)
-	for item, err := range c.store.Items(ctx, state.ItemFilter{Forgotten: true, Declared: true}) {
-		if err != nil {
-			return nil, fmt.Errorf("read forgotten items: %w", err)
-		}
-		if wanted == nil {
-			wanted = make(map[plan.Identity]bool, len(tracks))
-			for i := range tracks {
-				d := tracks[i].Desired
-				wanted[d.FullIdentity()] = true
-			}
-		}
-		if key := item.FullIdentity(); wanted[key] {
-			found[key] = item.ID
-		}
-	}
-	return found, nil
 }

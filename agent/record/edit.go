@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/state"
@@ -10,7 +11,7 @@ import (
 )
 
 // Edits are what a person does to the state by hand, whatever the configuration
-// says. A large one goes in pieces, each of them whole: a failure in between leaves
+// says. A large one goes in parts, each of them whole: a failure in between leaves
 // the rest as it was, to be done by the same command again.
 
 // Move gives a tracked item another address.
@@ -22,37 +23,39 @@ type Move struct {
 // Move records moves; nothing may be tracked at their targets.
 func (c *Recorder) Move(ctx context.Context, moves []Move) error {
 	now := c.now().UTC()
-	return c.edit(ctx, len(moves), func(batch *state.Batch, i int) error {
-		item, to := moves[i].Item, moves[i].To
-		moved := *item
-		moved.Address = to
-		batch.Items = append(batch.Items, state.ItemWrite{Item: moved})
-		batch.Events = append(batch.Events, plan.Event{
-			At: now, ItemID: item.ID, Address: to, Action: plan.Moved, Revision: item.Revision,
-			Changes: []value.Field{plan.AddressField(item.Address, to)},
-		})
-		return nil
-	})
+	pieces := make([]*piece, len(moves))
+	for i, m := range moves {
+		pieces[i] = &piece{write: state.ItemWrite{Item: *m.Item}}
+		pieces[i].write.Address = m.To
+		pieces[i].event = &plan.Event{
+			At: now, ItemID: m.Item.ID, Address: m.To, Action: plan.Moved, Revision: m.Item.Revision,
+			Changes: []value.Field{plan.AddressField(m.Item.Address, m.To)},
+		}
+	}
+	return c.edit(ctx, pieces)
 }
 
 // Forget records that items are tracked no longer; their history stays.
 func (c *Recorder) Forget(ctx context.Context, items []*plan.Item) error {
 	now := c.now().UTC()
-	return c.edit(ctx, len(items), func(batch *state.Batch, i int) error {
-		return c.forget(batch, items[i], items[i].Revision, now)
-	})
+	pieces := make([]*piece, len(items))
+	for i, item := range items {
+		var err error
+		if pieces[i], err = c.forget(item, item.Revision, now); err != nil {
+			return err
+		}
+	}
+	return c.edit(ctx, pieces)
 }
 
-// edit commits n changes in pieces.
-func (c *Recorder) edit(ctx context.Context, n int, add func(batch *state.Batch, i int) error) error {
-	for i := 0; i < n; {
-		batch := &state.Batch{}
-		for ; i < n && len(batch.Items) < chunk; i++ {
-			if err := add(batch, i); err != nil {
-				return err
-			}
+// edit commits an edit in parts.
+func (c *Recorder) edit(ctx context.Context, pieces []*piece) error {
+	for part := range slices.Chunk(pieces, chunk) {
+		stale, err := c.commitPieces(ctx, part)
+		if err == nil && stale != nil {
+			err = &state.StaleError{Items: stale}
 		}
-		if err := c.store.Commit(ctx, batch); err != nil {
+		if err != nil {
 			return fmt.Errorf("record the edit: %w", err)
 		}
 	}

@@ -227,49 +227,67 @@ func recordsOf(vendor *providers.Definition, answer providers.Answer) (page prov
 
 // concludePull records what a pull came to on its policy and ends the intent.
 func (c *Recorder) concludePull(ctx context.Context, intent state.Intent, at time.Time, batch *state.Batch, page providers.Page, window *plan.LossWindow, wait time.Duration) error {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	defer c.alone(intent.ItemID)()
-	batch.Concluded = []string{intent.ID}
-	items, err := c.store.ItemsByID(ctx, []int64{intent.ItemID})
-	if err != nil {
-		return fmt.Errorf("load %s: %w", intent.Address, err)
-	}
 	window = inOrder(window)
-	var told *plan.Item
-	if len(items) == 1 {
-		item := items[0]
-		if batch.LossWindows = c.retentionWindow(item, page, at); window != nil {
+	return c.conclude(ctx, intent, batch, func(under *terms, item *plan.Item) ([]value.Field, error) {
+		batch.LossWindows = nil
+		if item != nil {
+			batch.LossWindows = c.retentionWindow(item, page, at)
+		}
+		if window != nil {
 			batch.LossWindows = append(batch.LossWindows, *window)
 		}
-		fields, err := c.afterPull(item, page, at, int64(len(batch.LossWindows)), wait)
+		if item == nil {
+			return nil, nil
+		}
+		return c.afterPull(under, item, page, at, int64(len(batch.LossWindows)), wait)
+	}, at)
+}
+
+// conclude commits the end of an intent together with what becomes of its policy:
+// change makes that, and says how its values differ. The policy is nil where there
+// is none any more.
+func (c *Recorder) conclude(ctx context.Context, intent state.Intent, batch *state.Batch, change func(*terms, *plan.Item) ([]value.Field, error), at time.Time) error {
+	batch.Concluded = []string{intent.ID}
+	for {
+		under := c.terms.Load()
+		items, err := c.store.ItemsByID(ctx, []int64{intent.ItemID})
+		if err != nil {
+			return fmt.Errorf("load %s: %w", intent.Address, err)
+		}
+		var item *plan.Item
+		if len(items) == 1 {
+			item = items[0]
+		}
+		fields, err := change(under, item)
 		if err != nil {
 			return err
 		}
-		batch.Items = []state.ItemWrite{{Item: *item}}
+		batch.Items, batch.Events = nil, nil
+		if item != nil {
+			batch.Items = []state.ItemWrite{{Item: *item}}
+		}
 		if len(fields) > 0 {
-			event := plan.Event{At: at, ItemID: item.ID, Address: item.Address, Action: plan.Observe, Revision: c.revision, Changes: fields}
+			event := plan.Event{At: at, ItemID: item.ID, Address: item.Address, Action: plan.Observe, Revision: under.revision, Changes: fields}
 			if len(batch.Derived) > 0 {
 				event.RawID = batch.Derived[0]
 			}
 			batch.Events = []plan.Event{event}
 		}
-		told = item
-	} else if window != nil {
-		batch.LossWindows = []plan.LossWindow{*window}
-	}
-	if err := c.store.Commit(ctx, batch); err != nil {
-		return fmt.Errorf("record the pull of %s: %w", intent.Address, err)
-	}
-	c.tellLosses(batch.LossWindows)
-	if told != nil && told.ForgottenAt.IsZero() {
-		var fields []value.Field
-		if len(batch.Events) > 0 {
-			fields = batch.Events[0].Changes
+		if err := c.store.Commit(ctx, batch); errors.Is(err, state.ErrStale) {
+			continue // it was declared anew meanwhile
+		} else if err != nil {
+			return fmt.Errorf("record the end of a pull of %s: %w", intent.Address, err)
 		}
-		c.tell(told, fields)
+		c.tellLosses(batch.LossWindows)
+		if item == nil || !item.ForgottenAt.IsZero() {
+			return nil
+		}
+		c.tell(item, fields)
+		if c.terms.Load() != under {
+			return c.Fold(ctx, item.ID)
+		}
+		return nil
 	}
-	return nil
 }
 
 // inOrder puts a window's ends in order: a clock that is set back during a pull
@@ -302,12 +320,12 @@ func (c *Recorder) retentionWindow(item *plan.Item, page providers.Page, at time
 }
 
 // afterPull puts a pull's result on its policy and returns the differences.
-func (c *Recorder) afterPull(item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]value.Field, error) {
+func (c *Recorder) afterPull(under *terms, item *plan.Item, page providers.Page, at time.Time, windows int64, wait time.Duration) ([]value.Field, error) {
 	t, err := c.catalog.TypeOf(item.Address.Type())
 	if err != nil {
 		return nil, err
 	}
-	p := c.paceOf(item)
+	p := under.paceOf(item)
 	item.ReadAt = at
 	item.Pulls.PulledTotal += int64(len(page.Records))
 	item.Pulls.LossWindows += windows
@@ -332,7 +350,7 @@ func (c *Recorder) afterPull(item *plan.Item, page providers.Page, at time.Time,
 	if err != nil {
 		return nil, err
 	}
-	_, _, err = Judge(c.expect, t, item, at)
+	_, _, err = Judge(under.expect, t, item, at)
 	return fields, err
 }
 

@@ -23,6 +23,7 @@ type Reading struct {
 	answer      providers.Answer
 	digest      []byte
 	same        bool // the answer is byte for byte that of the last good read
+	target      providers.Target
 	observation plan.Observation
 	Err         error // *providers.Error: no answer, or one that cannot be observed
 }
@@ -35,7 +36,7 @@ func Poll(ctx context.Context, t *plan.Type, a *providers.Account, item *plan.It
 	}
 	target := providers.Target{Type: t.Name, Identity: item.Identity, Args: args, Config: a.Config}
 	answer, err := a.Poller.Poll(ctx, target)
-	r := Reading{at: now(), answer: answer, Err: err}
+	r := Reading{at: now(), target: target, answer: answer, Err: err}
 	if err != nil {
 		return r
 	}
@@ -44,8 +45,14 @@ func Poll(ctx context.Context, t *plan.Type, a *providers.Account, item *plan.It
 		r.same = true
 		return r
 	}
-	r.observation, r.Err = a.Vendor.Observe(target, answer)
+	r.observe(a)
 	return r
+}
+
+// observe parses the answer.
+func (r *Reading) observe(a *providers.Account) {
+	r.same = false
+	r.observation, r.Err = a.Vendor.Observe(r.target, r.answer)
 }
 
 // digestOf tells answers apart: the status and the body as it came, hashed.
@@ -63,7 +70,7 @@ func digestOf(answer providers.Answer) []byte {
 // Read polls one item and records what came of it. answered is called once a good
 // answer is there, so that the next call need not wait for the disk. The
 // returned error is the vendor's; a state that cannot be written is a fatal one.
-func (c *Recorder) Read(ctx context.Context, item *plan.Item, epoch int64, a *providers.Account, answered func()) (vendorErr, fatal error) {
+func (c *Recorder) Read(ctx context.Context, item *plan.Item, a *providers.Account, answered func()) (vendorErr, fatal error) {
 	t, err := c.catalog.TypeOf(item.Address.Type())
 	if err != nil {
 		return nil, err
@@ -81,30 +88,43 @@ func (c *Recorder) Read(ctx context.Context, item *plan.Item, epoch int64, a *pr
 		answered()
 	}
 
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for {
-		current, err := c.current(ctx, item, epoch)
-		if err != nil || current == nil {
-			return r.Err, err
+	for current := item; ; {
+		under := c.terms.Load()
+		if r.same && !bytes.Equal(current.BodyDigest, r.digest) {
+			r.observe(a) // another read came between
 		}
-		if r.same && string(current.BodyDigest) != string(item.BodyDigest) {
-			r.same = false // another read came between
+		err := c.recordReading(ctx, under, t, current, r)
+		if errors.Is(err, state.ErrStale) {
+			current, err = c.reload(ctx, item)
+			if err == nil && current != nil {
+				continue
+			}
+		} else if err == nil && c.terms.Load() != under {
+			err = c.Fold(ctx, item.ID)
 		}
-		if err = c.recordReading(ctx, t, current, r); !errors.Is(err, state.ErrStale) {
-			return r.Err, err
-		}
-		epoch = -1 // load it again
+		return r.Err, err
 	}
 }
 
-func (c *Recorder) recordReading(ctx context.Context, t *plan.Type, item *plan.Item, r Reading) error {
-	p := c.paceOf(item)
+// reload is an item as it stands now; nil when it is forgotten.
+func (c *Recorder) reload(ctx context.Context, item *plan.Item) (*plan.Item, error) {
+	items, err := c.store.ItemsByID(ctx, []int64{item.ID})
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", item.Address, err)
+	}
+	if len(items) == 0 || !items[0].ForgottenAt.IsZero() || items[0].Identity != item.Identity {
+		return nil, nil
+	}
+	return items[0], nil
+}
+
+func (c *Recorder) recordReading(ctx context.Context, under *terms, t *plan.Type, item *plan.Item, r Reading) error {
+	p := under.paceOf(item)
 	next, fields, err := After(t, item, r, p)
 	if err != nil {
 		return err
 	}
-	judged, deadline, err := Judge(c.expect, t, &next, r.at)
+	judged, deadline, err := Judge(under.expect, t, &next, r.at)
 	if err != nil {
 		return err
 	}
@@ -120,7 +140,7 @@ func (c *Recorder) recordReading(ctx context.Context, t *plan.Type, item *plan.I
 	} else {
 		event := plan.Event{
 			At: r.at, ItemID: next.ID, Address: next.Address, Action: plan.Observe,
-			Revision: c.revision, Changes: fields,
+			Revision: under.revision, Changes: fields,
 		}
 		if r.Err == nil && len(fields) > 0 && !r.same {
 			id, err := c.store.NewRawID(ctx)

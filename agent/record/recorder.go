@@ -7,8 +7,6 @@
 package record
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -57,23 +55,18 @@ type Meter interface {
 // Recorder is the recording step: whatever was declared, read, pulled or
 // received goes through it into the state, as one batch with its history.
 //
-// Declaring and observing may happen at once. An item that was loaded, then read
-// from its vendor for seconds, may have been declared anew meanwhile: epoch
-// counts declarations, and an observation made on an older epoch is made again
-// on the item as it is now.
+// Nothing is locked between loading an item and writing it. Each write names the
+// version that it was made from; where the item was written meanwhile, by whatever,
+// the state says state.ErrStale, and it is loaded and the work on it done again.
+// Likewise the terms: what was recorded while others took their place is looked at
+// again under those.
 type Recorder struct {
 	catalog providers.Catalog
 	store   state.Store
 	now     func() time.Time
 	log     *slog.Logger
 	meter   Meter
-
-	mu       sync.RWMutex   // held for writing while declaring
-	one      [64]sync.Mutex // see alone
-	epoch    int64
-	revision string
-	expect   Expectations
-	accounts map[string]*providers.Account
+	terms   atomic.Pointer[terms]
 
 	rescheduled func(item *plan.Item)
 	changed     func(item *plan.Item, fields []value.Field)
@@ -98,82 +91,60 @@ type Recorder struct {
 func New(o Options) *Recorder {
 	c := &Recorder{
 		catalog: o.Catalog, store: o.Store, now: o.Now, log: o.Log, meter: o.Meter,
-		revision: o.Revision, accounts: o.Accounts,
 		rescheduled: o.Rescheduled, changed: o.Changed, lost: o.Lost, unfolded: make(chan struct{}, 1),
 		abandon: o.Abandon,
 	}
 	if o.StatePath != "" {
 		c.spill.dir = spillDir(o.StatePath)
 	}
+	c.terms.Store(&terms{revision: o.Revision, accounts: o.Accounts})
 	c.backlog.Store(true)
 	return c
 }
 
-// Install makes these expectations, and with accounts their connections and a
-// revision, the ones that are recorded under.
-func (c *Recorder) Install(e Expectations, accounts map[string]*providers.Account, revision string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.epoch++
-	c.expect = e
-	if accounts != nil {
-		c.accounts, c.revision = accounts, revision
-	}
-}
-
-// Accounts are the accounts by their names.
-func (c *Recorder) Accounts() map[string]*providers.Account {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return maps.Clone(c.accounts)
-}
-
-// Revision is what declares at present.
-func (c *Recorder) Revision() string {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.revision
-}
-
-// Account finds an account by its name; nil: there is none.
-func (c *Recorder) Account(name string) *providers.Account {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.accounts[name]
-}
-
-// Snapshot is what an item was loaded under.
-func (c *Recorder) Snapshot() int64 {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.epoch
-}
-
-// current is the item as it is to be observed on: the one loaded under epoch, or
-// loaded again when something was declared since; nil when it is forgotten. The
-// caller holds mu for reading.
-func (c *Recorder) current(ctx context.Context, item *plan.Item, epoch int64) (*plan.Item, error) {
-	if epoch == c.epoch {
-		return item, nil
-	}
-	items, err := c.store.ItemsByID(ctx, []int64{item.ID})
-	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", item.Address, err)
-	}
-	if len(items) == 0 || !items[0].ForgottenAt.IsZero() || items[0].Identity != item.Identity {
-		return nil, nil
-	}
-	return items[0], nil
+// terms are what things are recorded under. They are replaced, never changed.
+type terms struct {
+	expect   Expectations // nil: nothing is judged
+	accounts map[string]*providers.Account
+	revision string // that declares
 }
 
 // paceOf says what the schedule must know of an item.
-func (c *Recorder) paceOf(item *plan.Item) Pace {
+func (t *terms) paceOf(item *plan.Item) Pace {
 	p := Pace{Settings: item.Settings, jitter: rand.Float64()}
-	if a, ok := c.accounts[item.Account]; ok {
+	if a, ok := t.accounts[item.Account]; ok {
 		p.floor = a.MinInterval
 	}
 	return p
 }
+
+// with are the terms with other expectations, and with accounts their connections
+// and a revision.
+func (t *terms) with(e Expectations, accounts map[string]*providers.Account, revision string) *terms {
+	next := *t
+	next.expect = e
+	if accounts != nil {
+		next.accounts, next.revision = accounts, revision
+	}
+	return &next
+}
+
+// Install makes these expectations, and with accounts their connections and a
+// revision, the ones that are recorded under. It is called from one goroutine.
+func (c *Recorder) Install(e Expectations, accounts map[string]*providers.Account, revision string) {
+	c.terms.Store(c.terms.Load().with(e, accounts, revision))
+}
+
+// Accounts are the accounts by their names.
+func (c *Recorder) Accounts() map[string]*providers.Account {
+	return maps.Clone(c.terms.Load().accounts)
+}
+
+// Revision is what declares at present.
+func (c *Recorder) Revision() string { return c.terms.Load().revision }
+
+// Account finds an account by its name; nil: there is none.
+func (c *Recorder) Account(name string) *providers.Account { return c.terms.Load().accounts[name] }
 
 // tell tells the schedule and the evaluation of an item that was recorded.
 func (c *Recorder) tell(item *plan.Item, fields []value.Field) {

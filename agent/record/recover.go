@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 	"github.com/waybill-dev/waybill/state"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // land makes an answer durable: in the state, else in a spill file, else it is
@@ -214,39 +215,28 @@ func (c *Recorder) concludeOpen(ctx context.Context, intent state.Intent) error 
 // concludeLost records the loss window of a pull that was begun by a process that
 // ended before an answer was on disk.
 func (c *Recorder) concludeLost(ctx context.Context, intent state.Intent) error {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	defer c.alone(intent.ItemID)()
 	now := c.now()
 	window := inOrder(&plan.LossWindow{
 		Address: intent.Address, Account: intent.Account, From: intent.StartedAt, To: now,
 		Bound: int64(intent.Limit), Cause: plan.LossPull,
 		Detail: "the process ended between the request and the answer",
 	})
-	items, err := c.store.ItemsByID(ctx, []int64{intent.ItemID})
-	if err != nil {
-		return fmt.Errorf("load %s: %w", intent.Address, err)
-	}
-	batch := &state.Batch{Concluded: []string{intent.ID}, LossWindows: []plan.LossWindow{*window}}
-	if len(items) == 1 {
-		item := items[0]
+	batch := &state.Batch{LossWindows: []plan.LossWindow{*window}}
+	failpoint.Hit(failpoint.FinishLost)
+	err := c.conclude(ctx, intent, batch, func(_ *terms, item *plan.Item) ([]value.Field, error) {
+		if item == nil {
+			return nil, nil
+		}
 		t, err := c.catalog.TypeOf(item.Address.Type())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		item.Pulls.LossWindows++
-		fields, err := Rederive(t, item, plan.Tally{}, now)
-		if err != nil {
-			return err
-		}
-		batch.Items = []state.ItemWrite{{Item: *item}}
-		batch.Events = []plan.Event{{At: now, ItemID: item.ID, Address: item.Address, Action: plan.Observe, Revision: c.revision, Changes: fields}}
-	}
-	failpoint.Hit(failpoint.FinishLost)
-	if err := c.store.Commit(ctx, batch); err != nil {
-		return fmt.Errorf("record the loss window of %s: %w", intent.Address, err)
+		return Rederive(t, item, plan.Tally{}, now)
+	}, now)
+	if err != nil {
+		return err
 	}
 	failpoint.Hit(failpoint.FinishRecorded)
-	c.tellLosses(batch.LossWindows)
 	return nil
 }

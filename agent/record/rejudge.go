@@ -26,12 +26,7 @@ func (c *Recorder) DeriveByClock(ctx context.Context) error {
 			ids = append(ids, item.ID)
 		}
 	}
-	for _, id := range ids {
-		if err := c.Fold(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.Fold(ctx, ids...)
 }
 
 // Rejudge judges the items of these blocks, which have expectations, so that one
@@ -43,10 +38,8 @@ func (c *Recorder) Rejudge(ctx context.Context, blocks []plan.Address) error {
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if err := c.foldAnew(ctx, id); err != nil {
-				return err
-			}
+		if err := c.Fold(ctx, ids...); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -59,9 +52,7 @@ func (c *Recorder) misjudged(ctx context.Context, block plan.Address) ([]int64, 
 	if err != nil {
 		return nil, err
 	}
-	c.mu.RLock()
-	e := c.expect
-	c.mu.RUnlock()
+	e := c.terms.Load().expect
 	var ids []int64
 	now := c.now()
 	for item, err := range c.store.Items(ctx, state.ItemFilter{Type: block.Type(), Name: block.Name()}) {

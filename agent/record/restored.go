@@ -40,9 +40,7 @@ func (c *Recorder) Restored(ctx context.Context) error {
 }
 
 func (c *Recorder) recordRestore(ctx context.Context, restored *state.Restored) error {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	now := c.now()
+	under, now := c.terms.Load(), c.now()
 	window := plan.LossWindow{From: restored.Since, To: now, Bound: -1, Cause: plan.LossRestore,
 		Detail: "the state was put back (" + restored.How + "): what was pulled and received since is not in it"}
 	if window.From.IsZero() {
@@ -72,12 +70,12 @@ func (c *Recorder) recordRestore(ctx context.Context, restored *state.Restored) 
 			batch.Items = append(batch.Items, state.ItemWrite{Item: *item})
 			if len(fields) > 0 {
 				batch.Events = append(batch.Events, plan.Event{
-					At: now, ItemID: item.ID, Address: item.Address, Action: plan.Observe, Revision: c.revision, Changes: fields,
+					At: now, ItemID: item.ID, Address: item.Address, Action: plan.Observe, Revision: under.revision, Changes: fields,
 				})
 			}
 		}
 	}
-	for name, account := range c.accounts {
+	for name, account := range under.accounts {
 		if account.Gate != nil {
 			w := window
 			w.Account = name
