@@ -24,7 +24,7 @@ import (
 func (p *pass) carryOut(ctx context.Context, store state.Store, diags hcl.Diagnostics) (*plan.Result, hcl.Diagnostics, error) {
 	r := p.runner
 	shown := p.result
-	p.result = &plan.Result{Applied: true, Pulls: shown.Pulls}
+	p.result = &plan.Result{Applied: true, Plan: plan.Plan{Accounts: shown.Plan.Accounts}, Pulls: shown.Pulls}
 	started := r.Now()
 	c := record.New(record.Options{
 		Catalog: p.catalog, Store: store, Now: r.Now, Log: r.Log, StatePath: p.opts.StatePath,

@@ -81,5 +81,9 @@ func configurationNotes(config *hclspec.Root) map[state.NoteKey]string {
 	if diags.HasErrors() {
 		return nil
 	}
-	return map[state.NoteKey]string{{Name: noteMaxForget}: settings.MaxForget.String()}
+	notes := map[state.NoteKey]string{{Name: noteMaxForget}: settings.MaxForget.String()}
+	if text, err := providerSettings(config); err == nil {
+		notes[state.NoteKey{Name: noteProviderSettings}] = text
+	}
+	return notes
 }

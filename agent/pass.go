@@ -97,6 +97,7 @@ type pass struct {
 	config   *hclspec.Root
 	opts     PassOptions
 	catalog  providers.Catalog
+	declared []plan.Account // the provider blocks
 	accounts map[string]*providers.Account
 	reader   state.Reader
 	ev       *evaluation
@@ -121,7 +122,7 @@ func (r *Runner) newPass(ctx context.Context, config *hclspec.Root, reader state
 		return nil, diags, err
 	}
 	return &pass{
-		runner: r, config: config, opts: opts, catalog: c, accounts: accounts, reader: reader,
+		runner: r, config: config, opts: opts, catalog: c, declared: declared, accounts: accounts, reader: reader,
 		ev: newEvaluation(config, c, reader), result: &plan.Result{},
 		read: make(map[plan.Identity]bool), refusals: make(map[string]bool), warnings: make(map[string]*plan.Warning),
 	}, diags, nil
@@ -364,6 +365,9 @@ func (p *pass) conclude(ctx context.Context) (hcl.Diagnostics, error) {
 		return nil, fmt.Errorf("compare with the state: %w", err)
 	}
 	p.result.Plan.Changes = changes
+	if p.result.Plan.Accounts, err = changedAccounts(ctx, p.reader, p.declared); err != nil {
+		return nil, err
+	}
 	if err := p.tickAll(ctx, gaveUp, now); err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func removeState(path string) {
 // needsApproval: reading alone harms nobody, unless what is read decides what is
 // tracked and forgotten.
 func needsApproval(r *plan.Result) bool {
-	return len(r.Plan.Changes) > 0 || len(r.Pulls) > 0 || (len(r.Dependents) > 0 && r.Reads > 0)
+	return len(r.Plan.Changes) > 0 || len(r.Plan.Accounts) > 0 || len(r.Pulls) > 0 || (len(r.Dependents) > 0 && r.Reads > 0)
 }
 
 // ask puts the question of apply and reads the answer from standard input, a

@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/value"
 )
 
 // provider is a provider block, or the implied one of a provider that a
@@ -195,12 +197,45 @@ func (c *Root) account(p *provider) (plan.Account, hcl.Diagnostics) {
 		}
 	}
 	account.Config = cty.ObjectVal(values)
+	account.Settings = p.settings(values, overrides, account.Suspend)
 	if p.schema.Check != nil && !diags.HasErrors() {
 		for _, problem := range p.schema.Check(account.Config) {
 			diags = append(diags, mistake(problem.Summary, problem.Detail, p.rangeOf(problem.Argument).Ptr()))
 		}
 	}
 	return account, diags
+}
+
+// settings are the values of a provider block that may be shown: no secret, nothing
+// that an override put there, and only what is known.
+func (p *provider) settings(values, overrides map[string]cty.Value, suspend bool) json.RawMessage {
+	shown := map[string]cty.Value{"suspend": cty.BoolVal(suspend)}
+	add := func(prefix string, arguments []plan.Argument, values map[string]cty.Value) {
+		for _, a := range arguments {
+			v := values[a.Name]
+			if a.Sensitive || p.secret[a.Name] || v == cty.NilVal || !v.IsWhollyKnown() || v.IsNull() {
+				continue
+			}
+			shown[prefix+a.Name] = v
+		}
+	}
+	add("", p.schema.Arguments, values)
+	for _, b := range p.schema.Blocks {
+		if block := values[b.Name]; block.IsKnown() && !block.IsNull() {
+			add(b.Name+".", b.Arguments, block.AsValueMap())
+		}
+	}
+	for name := range shown {
+		block, _, _ := strings.Cut(name, ".")
+		if _, replaced := overrides[block]; replaced {
+			delete(shown, name)
+		}
+	}
+	encoded, err := value.Encode(cty.ObjectVal(shown))
+	if err != nil {
+		return json.RawMessage("{}") // arguments are of types that can be encoded
+	}
+	return encoded
 }
 
 func override(values map[string]cty.Value, name string) cty.Value {

@@ -32,18 +32,27 @@ type Change struct {
 	Fields  []value.Field
 }
 
+// AccountChange is a provider block whose settings differ from those that were last
+// carried out. Secrets are not compared.
+type AccountChange struct {
+	Name   string // "globfax", "itniotech.eu"
+	Fields []value.Field
+}
+
 // Plan is what would change, or did.
 type Plan struct {
-	Changes []Change // of the declaration, in the order of addresses
-	Drift   []Change // what vendors and the clock changed: action observe
+	Accounts []AccountChange // in the order of their names
+	Changes  []Change        // of the declaration, in the order of addresses
+	Drift    []Change        // what vendors and the clock changed: action observe
 }
 
 // Counts are the numbers of the summary line.
 type Counts struct{ Track, Change, Forget, Remote int }
 
-// Counts counts the plan's changes; a move is a change.
+// Counts counts the plan's changes; a move is a change, and so is a provider block
+// with other settings.
 func (p *Plan) Counts() Counts {
-	c := Counts{Remote: len(p.Drift)}
+	c := Counts{Change: len(p.Accounts), Remote: len(p.Drift)}
 	for i := range p.Changes {
 		switch p.Changes[i].Action {
 		case Track:

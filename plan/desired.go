@@ -14,9 +14,12 @@ type Account struct {
 	// Config is the provider block's complete values, credentials included
 	// (marked sensitive by the loader; the marks are taken off here). It must
 	// never be printed, logged or stored.
-	Config  cty.Value
-	Suspend bool
-	Origin  Origin
+	Config cty.Value
+	// Settings are those of Config that are no secret, an object of canonical JSON.
+	// What -sandbox puts in place of them is left out.
+	Settings json.RawMessage
+	Suspend  bool
+	Origin   Origin
 	// Missing are the credentials that the account has not, as mistakes: they
 	// matter to whoever is about to read there. Their values in Config are unknown.
 	Missing hcl.Diagnostics

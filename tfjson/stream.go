@@ -1,7 +1,9 @@
 package tfjson
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -56,6 +58,23 @@ func PlannedChange(c *plan.Change, provider string) Message {
 		change["previous_resource"] = resource(*c.From, provider)
 	}
 	return Message{"info", c.Address.String() + ": Plan to " + planVerb(c.Action), "planned_change", map[string]any{"change": change}}
+}
+
+// ProviderChange warns of a provider block with other settings: the stream has no
+// message for a change of what is no resource.
+func ProviderChange(c *plan.AccountChange) Diagnostic {
+	parts := make([]string, len(c.Fields))
+	for i, f := range c.Fields {
+		parts[i] = fmt.Sprintf("%s: %s -> %s", f.Path, orNull(f.Before), orNull(f.After))
+	}
+	return Diagnostic{Severity: "warning", Summary: "Provider settings change", Address: "provider." + c.Name, Detail: strings.Join(parts, ", ")}
+}
+
+func orNull(b json.RawMessage) json.RawMessage {
+	if len(b) == 0 {
+		return json.RawMessage("null")
+	}
+	return b
 }
 
 // ResourceDrift tells what changed at a vendor.

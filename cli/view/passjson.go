@@ -69,6 +69,9 @@ func (j *jsonPass) Planned(r *plan.Result, dry bool) {
 	if dry {
 		j.drift(r)
 	}
+	for i := range r.Plan.Accounts {
+		j.say(tfjson.Diagnosed(tfjson.ProviderChange(&r.Plan.Accounts[i])))
+	}
 	for i := range r.Plan.Changes {
 		c := &r.Plan.Changes[i]
 		j.say(tfjson.PlannedChange(c, j.provider(c)))

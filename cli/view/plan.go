@@ -32,7 +32,7 @@ func (t *textPass) Applying(*plan.Result)    {}
 
 // Planned prints the plan; its last line is frozen.
 func (t *textPass) Planned(r *plan.Result, dry bool) {
-	t.changes(r.Plan.Changes, dry)
+	t.changes(&r.Plan, dry)
 	t.waiting(r)
 	if dry {
 		t.drift(r.Plan.Drift)
@@ -79,8 +79,9 @@ func (t *textPass) Applied(r *plan.Result) {
 
 // changes prints the changes of the declaration, forgets first: they are what a
 // reader must not overlook.
-func (t *textPass) changes(list []plan.Change, dry bool) {
-	if len(list) == 0 {
+func (t *textPass) changes(p *plan.Plan, dry bool) {
+	list := p.Changes
+	if len(list) == 0 && len(p.Accounts) == 0 {
 		return
 	}
 	out := t.v.Out
@@ -89,8 +90,15 @@ func (t *textPass) changes(list []plan.Change, dry bool) {
 		verb = "would"
 	}
 	out.printf("\nApply %s record the following changes of the declaration:\n", verb)
-	for _, s := range usedSymbols(list) {
+	for _, s := range usedSymbols(p) {
 		out.printf("  %s %s\n", out.paint(s.color, s.text), s.meaning)
+	}
+	for _, a := range p.Accounts {
+		out.println("")
+		t.title("provider "+a.Name, "will be changed")
+		out.printf("  %s provider %q {\n", out.paint(yellow, "~"), a.Name)
+		t.fields(a.Fields)
+		out.println("    }")
 	}
 	var forgets, others []*plan.Change
 	for i := range list {
@@ -105,6 +113,9 @@ func (t *textPass) changes(list []plan.Change, dry bool) {
 			out.println("")
 			t.change(c)
 		}
+		return
+	}
+	if len(list) == 0 {
 		return
 	}
 	out.println("")
@@ -128,14 +139,15 @@ func symbolOf(a plan.Action) symbol {
 	return symbol{"~", yellow, "change"}
 }
 
-func usedSymbols(list []plan.Change) []symbol {
+func usedSymbols(p *plan.Plan) []symbol {
+	counts := p.Counts()
 	var used []symbol
-	for _, want := range []plan.Action{plan.Track, plan.Update, plan.Forget} {
-		for i := range list {
-			if symbolOf(list[i].Action) == symbolOf(want) {
-				used = append(used, symbolOf(want))
-				break
-			}
+	for _, s := range []struct {
+		n  int
+		of plan.Action
+	}{{counts.Track, plan.Track}, {counts.Change, plan.Update}, {counts.Forget, plan.Forget}} {
+		if s.n > 0 {
+			used = append(used, symbolOf(s.of))
 		}
 	}
 	return used

@@ -189,7 +189,7 @@ func lossText(w *plan.LossWindow) string {
 func (v *View) AskApply(r *plan.Result) {
 	s := v.Err
 	s.printf("\n%s\n", s.paint(bold, "Do you want to perform these actions?"))
-	if len(r.Plan.Changes) > 0 {
+	if len(r.Plan.Changes) > 0 || len(r.Plan.Accounts) > 0 {
 		s.println("  Waybill will record the changes described above.")
 	}
 	if r.Reads > 0 {
