@@ -92,7 +92,7 @@ const duplicateKey = "Duplicate object key"
 // printer would show, and the sentence.
 func Hide(d *hcl.Diagnostic) *hcl.Diagnostic {
 	hidden := *d
-	hidden.Expression, hidden.EvalContext = nil, nil
+	hidden.Expression, hidden.EvalContext, hidden.Extra = nil, nil, nil
 	hidden.Detail = "The reason is not shown, for a sensitive value is involved."
 	if d.Summary == duplicateKey {
 		hidden.Detail = "Two different items produced the same key in this 'for' expression; it is not shown, for it is sensitive. If duplicates are expected, use the ellipsis (...) after the value expression to enable grouping by key."
