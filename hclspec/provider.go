@@ -10,7 +10,6 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/waybill-dev/waybill/hclspec/expressions"
-	"github.com/waybill-dev/waybill/hclspec/functions"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -188,7 +187,7 @@ func (c *Root) account(p *provider) (plan.Account, hcl.Diagnostics) {
 		values[b.Name] = v
 	}
 	account := plan.Account{Name: p.account, Provider: p.schema.Provider, Origin: origin(p.declared)}
-	diags, account.Missing = splitMissing(diags)
+	diags, account.Missing = joinMissing(p, diags)
 	if p.suspend != nil {
 		v, suspendDiags := c.providerArgument(p, plan.Argument{Name: "suspend", Type: cty.Bool, Default: cty.False}, p.suspend, cty.NilVal)
 		diags = append(diags, suspendDiags...)
@@ -319,7 +318,7 @@ func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribut
 	if attr != nil {
 		v, diags := c.staticScope().evaluate(attr.Expr)
 		if diags.HasErrors() {
-			return unknown, c.nameProvider(diags, p, a)
+			return unknown, missingVariables(diags, a, attr.Expr.Range().Ptr())
 		}
 		v, err := expressions.Convert(v, a.Type)
 		if err != nil {
@@ -356,11 +355,7 @@ func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribut
 			if c.opts.Offline {
 				return unknown, nil
 			}
-			detail := fmt.Sprintf("The provider %q needs %s: set the environment variable %s, or the argument %s in its block.", p.account, a.Name, a.Env, a.Name)
-			if p.implied {
-				detail += " It has no provider block; this resource uses it."
-			}
-			return unknown, hcl.Diagnostics{missingCredentials(detail, p.declared.Ptr())}
+			return unknown, hcl.Diagnostics{missingArgument(a, a.Env, p.declared.Ptr())}
 		case a.Required:
 			return unknown, hcl.Diagnostics{mistake("Missing required argument", fmt.Sprintf("The argument %q of provider %q is required, but no definition was found.", a.Name, p.account), p.declared.Ptr())}
 		}
@@ -380,45 +375,3 @@ func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribut
 
 // noteSecret remembers a sensitive argument's texts, which are then shown in
 // no diagnostic.
-func (c *Root) noteSecret(a plan.Argument, v cty.Value) {
-	if a.Sensitive {
-		collectSecrets(v, c.read.secret)
-	}
-}
-
-// nameProvider says in a diagnostic about a missing environment variable
-// which provider misses it.
-func (c *Root) nameProvider(diags hcl.Diagnostics, p *provider, a plan.Argument) hcl.Diagnostics {
-	for i, d := range diags {
-		missing, ok := functions.MissingVariable(d)
-		if !ok {
-			continue
-		}
-		named := missingCredentials(fmt.Sprintf("The provider %q takes %s from the environment variable %s, which is not set. Set it and run again.", p.account, a.Name, missing), d.Subject)
-		named.Context = d.Context
-		diags[i] = named
-	}
-	return diags
-}
-
-// missing marks the diagnostic of credentials that are missing.
-type missing struct{}
-
-// missingCredentials is the mistake of a provider block that lacks a credential.
-func missingCredentials(detail string, subject *hcl.Range) *hcl.Diagnostic {
-	d := mistake("Missing credentials", detail+" To try a configuration without credentials, run the command with -sandbox.", subject)
-	d.Extra = missing{}
-	return d
-}
-
-// splitMissing takes the missing credentials out of diagnostics.
-func splitMissing(diags hcl.Diagnostics) (others, credentials hcl.Diagnostics) {
-	for _, d := range diags {
-		if _, ok := d.Extra.(missing); ok {
-			credentials = append(credentials, d)
-		} else {
-			others = append(others, d)
-		}
-	}
-	return others, credentials
-}
