@@ -9,7 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 )
 
-func accountsOf(t *testing.T, c *Config) map[string]plan.Account {
+func accountsOf(t *testing.T, c *Root) map[string]plan.Account {
 	t.Helper()
 	accounts, diags := c.Accounts()
 	noErrors(t, c, diags)

@@ -304,26 +304,6 @@ func (e *Evaluation) Rest() {
 }
 
 // closure adds to references what the locals among them refer to.
-func (m *Module) closure(refs *references) {
-	queue := sortedKeys(refs.locals)
-	for len(queue) > 0 {
-		l := m.locals[queue[0]]
-		queue = queue[1:]
-		if l == nil {
-			continue
-		}
-		for block := range l.refs.resources {
-			refs.resources[block] = true
-		}
-		for name := range l.refs.locals {
-			if !refs.locals[name] {
-				refs.locals[name] = true
-				queue = append(queue, name)
-			}
-		}
-	}
-}
-
 // instanceVariables are each and count of one instance.
 func (e *Evaluation) instanceVariables(r *resource, key plan.Key) map[string]cty.Value {
 	variables := map[string]cty.Value{}

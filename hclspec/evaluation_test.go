@@ -396,7 +396,7 @@ moved {
   "moved": [{"from": "itniotech_otp_order.old[\"a\"]", "to": "itniotech_otp_order.o[\"a\"]"}]
 }`})
 	var sides [2][]plan.Desired
-	for i, c := range []*Config{native, json} {
+	for i, c := range []*Root{native, json} {
 		e := c.NewEvaluation(nil)
 		sides[i] = waves(t, c, e)[0].Desired
 		verdicts := e.Judge(sides[i][0].Address, values(c, "itniotech_otp_order", map[string]cty.Value{"matched": cty.NumberIntVal(2)}))

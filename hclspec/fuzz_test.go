@@ -39,7 +39,7 @@ func FuzzLoad(f *testing.F) {
 		if isJSON {
 			name = "main.wb.json"
 		}
-		c, diags := newConfig(Options{Dir: dir, Schemas: schemas, Environ: environ(testEnviron()), Parallelism: 1})
+		c, diags := newRoot(Options{Dir: dir, Schemas: schemas, Environ: environ(testEnviron()), Parallelism: 1})
 		file, fileDiags := c.parse(name, src)
 		diags = append(diags, fileDiags...)
 		if file != nil && file.Body != nil {

@@ -51,12 +51,12 @@ func testOptions(dir string) Options {
 }
 
 // mustLoad loads a configuration that has no mistakes.
-func mustLoad(t testing.TB, files map[string]string) *Config {
+func mustLoad(t testing.TB, files map[string]string) *Root {
 	t.Helper()
 	return mustLoadOptions(t, testOptions(writeDir(t, files)))
 }
 
-func mustLoadOptions(t testing.TB, opts Options) *Config {
+func mustLoadOptions(t testing.TB, opts Options) *Root {
 	t.Helper()
 	c, diags := Load(opts)
 	noErrors(t, c, diags)
@@ -65,7 +65,7 @@ func mustLoadOptions(t testing.TB, opts Options) *Config {
 
 func hclFile(text string) map[string]string { return map[string]string{"main.wb.hcl": text} }
 
-func noErrors(t testing.TB, c *Config, diags hcl.Diagnostics) {
+func noErrors(t testing.TB, c *Root, diags hcl.Diagnostics) {
 	t.Helper()
 	if diags.HasErrors() {
 		t.Fatalf("mistakes:\n%s", printed(c, diags))
@@ -73,7 +73,7 @@ func noErrors(t testing.TB, c *Config, diags hcl.Diagnostics) {
 }
 
 // printed is what a user sees of diagnostics.
-func printed(c *Config, diags hcl.Diagnostics) string {
+func printed(c *Root, diags hcl.Diagnostics) string {
 	var b bytes.Buffer
 	sources := map[string]*hcl.File{}
 	if c != nil {
@@ -109,7 +109,7 @@ func judgeAll(opts Options, seen Seen) (*Root, hcl.Diagnostics) {
 }
 
 // waves walks a whole evaluation.
-func waves(t testing.TB, c *Config, e *Evaluation) []*Wave {
+func waves(t testing.TB, c *Root, e *Evaluation) []*Wave {
 	t.Helper()
 	var list []*Wave
 	for {
@@ -130,7 +130,7 @@ func (s seenMap) Instances(_ context.Context, typ, name string) (map[plan.Key]ct
 }
 
 // values are an item's values: nulls but for those given.
-func values(c *Config, typ string, given map[string]cty.Value) cty.Value {
+func values(c *Root, typ string, given map[string]cty.Value) cty.Value {
 	attrs := map[string]cty.Value{}
 	for name, ty := range c.types[typ].values.AttributeTypes() {
 		attrs[name] = cty.NullVal(ty)

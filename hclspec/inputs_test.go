@@ -13,7 +13,7 @@ import (
 )
 
 // evaluateText evaluates an expression with a configuration's functions.
-func evaluateText(t testing.TB, c *Config, text string) (cty.Value, hcl.Diagnostics) {
+func evaluateText(t testing.TB, c *Root, text string) (cty.Value, hcl.Diagnostics) {
 	t.Helper()
 	expr, diags := hclsyntax.ParseExpression([]byte(text), "test", hcl.InitialPos)
 	if diags.HasErrors() {

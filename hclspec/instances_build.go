@@ -347,12 +347,3 @@ func (w *worker) encode() ([]byte, error) {
 // judgeExpects evaluates the expectations once, of an item of which nothing is
 // known, for their mistakes.
 // rangeOf is where an argument is written, or the block where it is not.
-func (b *builder) rangeOf(name string) hcl.Range {
-	if attr := b.r.args[name]; attr != nil {
-		return attr.Expr.Range()
-	}
-	return b.r.declared
-}
-
-// argumentExpressions are what the block's arguments are made from.
-// argumentAttributes are the expressions that make the block's arguments.

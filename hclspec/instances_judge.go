@@ -46,3 +46,13 @@ func warnings(message hcl.Expression, ctx *hcl.EvalContext) hcl.Diagnostics {
 	}
 	return diags
 }
+
+func (b *builder) rangeOf(name string) hcl.Range {
+	if attr := b.r.args[name]; attr != nil {
+		return attr.Expr.Range()
+	}
+	return b.r.declared
+}
+
+// argumentExpressions are what the block's arguments are made from.
+// argumentAttributes are the expressions that make the block's arguments.

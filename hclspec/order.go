@@ -274,3 +274,23 @@ func (c *Root) Dependents() map[string][]string {
 	}
 	return dependents
 }
+
+func (m *Module) closure(refs *references) {
+	queue := sortedKeys(refs.locals)
+	for len(queue) > 0 {
+		l := m.locals[queue[0]]
+		queue = queue[1:]
+		if l == nil {
+			continue
+		}
+		for block := range l.refs.resources {
+			refs.resources[block] = true
+		}
+		for name := range l.refs.locals {
+			if !refs.locals[name] {
+				refs.locals[name] = true
+				queue = append(queue, name)
+			}
+		}
+	}
+}

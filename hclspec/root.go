@@ -95,15 +95,12 @@ type Root struct {
 	accountsDiags  hcl.Diagnostics
 }
 
-// Config is the name by which its callers know a Root.
-type Config = Root
-
 // Load reads every *.wb.hcl and *.wb.json of the directory, in the order of
 // their names, and judges everything that can be judged without evaluating
 // resources. The Root is never nil: with mistakes it serves to print them,
 // and for Settings.
 func Load(opts Options) (*Root, hcl.Diagnostics) {
-	c, diags := newConfig(opts)
+	c, diags := newRoot(opts)
 	if diags.HasErrors() {
 		return c, diags
 	}
@@ -132,7 +129,7 @@ func (c *Root) load(files []*hcl.File) hcl.Diagnostics {
 	return append(diags, c.checkVariables()...)
 }
 
-func newConfig(opts Options) (*Root, hcl.Diagnostics) {
+func newRoot(opts Options) (*Root, hcl.Diagnostics) {
 	c := &Root{
 		language:  newLanguage(opts.Schemas),
 		opts:      opts,

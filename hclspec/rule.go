@@ -84,7 +84,7 @@ func messagePart(expr hcl.Expression, ctx *hcl.EvalContext) string {
 	return value.AsString()
 }
 
-// cleanedForMessage keeps of diagnostics what may be shown without a Config:
+// cleanedForMessage keeps of diagnostics what may be shown without a Root:
 // those that touch a sensitive value lose their detail.
 func cleanedForMessage(diags hcl.Diagnostics) hcl.Diagnostics {
 	cleaned := make(hcl.Diagnostics, 0, len(diags))

@@ -87,6 +87,7 @@ func waybillWords() []word {
 		blockWord("cloud", "The state is kept by a backend \"sqlite\" block."),
 		blockWord("provider_meta", "Leave the block out.", "provider"),
 		argumentWord("experiments", "Leave it out."),
+		argumentWord("time_zone", "A time zone is not in this version: days and months are those of UTC."),
 		argumentWord("required_providers", "The vendors are part of the program, so none is required: leave it out."),
 	}
 }
