@@ -131,12 +131,24 @@ func TestMovedRemovedAndProtected(t *testing.T) {
 		t.Errorf("it was read %d times: a settled item that moves is read no more", n)
 	}
 
-	// prevent_forget refuses; without it the item may go, and its history stays.
-	s.Write("main.wb.hcl", fax("c", "\n  lifecycle {\n    prevent_forget = true\n  }\n"))
+	// prevent_forget refuses while something is awaited; without it the item may go,
+	// and its history stays. What has settled may go either way.
+	if err := server.AddRecipient(sandbox.Recipient{Ref: "rcpt_3", Status: "success", SettleAfter: sandbox.Duration(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	const guarded = "\n  lifecycle {\n    prevent_forget = true\n  }\n"
+	awaited := strings.TrimPrefix(strings.Replace(fax("d", guarded), "rcpt_1", "rcpt_3", 1), harness.FourVendors)
+	s.Write("main.wb.hcl", fax("c", guarded)+awaited)
 	s.Must(0, "apply", "-auto-approve")
 	s.Write("main.wb.hcl", harness.FourVendors)
-	harness.Says(t, "a protected item that would go", s.Must(1, "plan").Stderr, "globfax_recipient.c", "prevent_forget")
+	refused := s.Must(1, "plan").Stderr
+	harness.Says(t, "a protected item that would go", refused, "globfax_recipient.d", "prevent_forget")
+	if strings.Contains(refused, "globfax_recipient.c") {
+		t.Errorf("a settled item is kept from going: %s", refused)
+	}
 	s.Must(1, "apply", "-auto-approve")
+	s.Write("main.wb.hcl", fax("c", "")+"\nremoved {\n  from = globfax_recipient.d\n}\n")
+	s.Must(0, "apply", "-auto-approve")
 	s.Write("main.wb.hcl", fax("c", ""))
 	s.Must(0, "apply", "-auto-approve")
 	s.Write("main.wb.hcl", harness.FourVendors+"\nremoved {\n  from = globfax_recipient.c\n}\n")
