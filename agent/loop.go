@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,6 +69,7 @@ type Agent struct {
 	metrics *web.Metrics
 	log     *slog.Logger
 	quiet   *quiet.Log // of troubles that go on
+	journal *journal
 
 	mu     sync.Mutex
 	queues map[string]*schedule.Queue
@@ -84,6 +86,7 @@ type Agent struct {
 	// refill says that items were recorded that no queue was told of.
 	refill bool
 
+	items     int64 // that were tracked at the start
 	running   sync.WaitGroup
 	changed   chan struct{} // an item of a referred block changed
 	asked     chan chan error
@@ -101,9 +104,10 @@ func (r *Runner) RunAgent(ctx context.Context, store state.Store, opts AgentOpti
 		queues: make(map[string]*schedule.Queue), stops: make(map[string]context.CancelFunc),
 		changed: make(chan struct{}, 1), asked: make(chan chan error), retry: newRetry(),
 	}
+	a.journal = newJournal(a.metrics, r.Now())
 	abandon := make(chan struct{})
 	a.rec = record.New(record.Options{
-		Catalog: a.catalog, Store: store, Now: r.Now, Log: r.Log, StatePath: opts.StatePath, Meter: a.metrics,
+		Catalog: a.catalog, Store: store, Now: r.Now, Log: r.Log, StatePath: opts.StatePath, Meter: a.journal,
 		Rescheduled: a.scheduled, Changed: a.sawChange, Abandon: abandon,
 	})
 	a.metrics.Gather(web.Sources{Store: store, Catalog: a.catalog, Queues: a.allQueues, Now: r.Now})
@@ -134,7 +138,9 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	}
 	served := listeners.Serve(web.NewAdmin(a, a.metrics), web.NewReceiver(a.rec, a.metrics, a.runner.Now, a.log))
 	a.listening.Store(true)
-	a.log.Info("the agent runs", "admin", listeners.AdminAddr().String(), "receiver", listeners.ReceiverAddr().String())
+	a.log.Info("the agent runs", "admin", listeners.AdminAddr().String(), "receiver", listeners.ReceiverAddr().String(),
+		"configuration", a.opts.Dir, "revision", a.rec.Revision(), "items", a.items, "accounts", len(a.rec.Accounts()),
+		"callbacks", a.callbackURLs(listeners.ReceiverAddr().String()))
 
 	work, stopWork := context.WithCancel(ctx)
 	defer stopWork()
@@ -159,11 +165,28 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	failpoint.Hit(failpoint.ShutdownIdle)
 	ending := context.WithoutCancel(ctx)
 	err = errors.Join(err, a.rec.FoldAll(ending), a.rec.Heartbeat(ending))
+	a.journal.tell(a.log, a.runner.Now(), true)
 	failpoint.Hit(failpoint.ShutdownEnd)
 	if err == nil {
 		a.log.Info("stopped")
 	}
 	return err
+}
+
+// callbackURLs are where vendors push to, without the tokens that end them.
+func (a *Agent) callbackURLs(address string) string {
+	scheme := "http"
+	if a.opts.Settings.Receiver.WebConfigFile != "" {
+		scheme = "https"
+	}
+	var urls []string
+	for name, account := range a.rec.Accounts() {
+		if account.Gate != nil {
+			urls = append(urls, fmt.Sprintf("%s://%s/callbacks/%s/TOKEN", scheme, address, name))
+		}
+	}
+	slices.Sort(urls)
+	return strings.Join(urls, " ")
 }
 
 // waitFor waits until everything that was under way has ended, at most so long: a
@@ -203,6 +226,9 @@ func (a *Agent) start(ctx context.Context) error {
 		return fmt.Errorf("count the state: %w", err)
 	}
 	a.metrics.Seed(a.rec.Accounts(), counts)
+	for _, n := range counts.Items {
+		a.items += n
+	}
 	a.declared.Store(true)
 	return a.fill(ctx)
 }
@@ -260,13 +286,15 @@ func (a *Agent) allQueues() []*schedule.Queue {
 
 // scheduled puts an item's next turn on its queue.
 func (a *Agent) scheduled(item *plan.Item) {
+	a.journal.stands(item)
 	if !item.Due.IsZero() && a.declared.Load() {
 		a.queueOf(item.Address.Type(), item.Account).Add(item.ID, item.Due, item.Due)
 	}
 }
 
 // sawChange asks for another evaluation when others refer to the item's block.
-func (a *Agent) sawChange(item *plan.Item, _ []value.Field) {
+func (a *Agent) sawChange(item *plan.Item, fields []value.Field) {
+	a.journal.changed(item, fields)
 	a.mu.Lock()
 	wanted := a.referred[item.Address.Block()]
 	a.mu.Unlock()
@@ -349,6 +377,7 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 				evaluate.Reset(max(pause, 5*time.Second)) // the state's trouble passes
 			}
 		case <-beat.C:
+			a.journal.tell(a.log, now, false)
 			if now.Sub(lastBeat).Abs() < beatEvery && a.healthy() { // a clock that is set back puts no beat off
 				continue
 			}

@@ -26,8 +26,9 @@ type reloadState struct {
 	// unrecorded says that err is the state's: nothing is wrong with the
 	// configuration, which is tried again by itself.
 	unrecorded bool
-	unkept     error  // why the copy for a later start could not be written
-	restart    string // what was changed and needs a restart, in words
+	unkept     error       // why the copy for a later start could not be written
+	restart    string      // what was changed and needs a restart, in words
+	counts     plan.Counts // of what it changed
 	// dependents is why what others refer to could not be evaluated again.
 	dependents error
 }
@@ -115,7 +116,10 @@ func (a *Agent) reloaded(ctx context.Context, why string) error {
 		a.log.Error("the reload was refused; the last good configuration stays", "why", why, "error", err)
 		return err
 	}
-	a.log.Info("reloaded", "why", why, "revision", a.rec.Revision())
+	a.mu.Lock()
+	counts := a.reload.counts
+	a.mu.Unlock()
+	a.log.Info("reloaded", "why", why, "revision", a.rec.Revision(), "tracked", counts.Track, "changed", counts.Change, "forgotten", counts.Forget)
 	return nil
 }
 
@@ -163,10 +167,10 @@ func (r *retry) after(err error) {
 }
 
 // taken remembers that a configuration was taken.
-func (a *Agent) taken(restart string) {
+func (a *Agent) taken(restart string, counts plan.Counts) {
 	now := a.runner.Now()
 	a.mu.Lock()
-	a.reload = reloadState{at: now, restart: restart}
+	a.reload = reloadState{at: now, restart: restart, counts: counts}
 	a.mu.Unlock()
 	a.metrics.Taken(now)
 	if restart != "" {
@@ -282,7 +286,7 @@ func (a *Agent) accept(ctx context.Context, c *candidate, snapshot *source.Snaps
 		}
 	}
 	a.refill = false
-	a.taken(a.needsRestart(c.settings))
+	a.taken(a.needsRestart(c.settings), (&plan.Plan{Changes: c.changes}).Counts())
 	a.keep()
 	return a.recordResults(ctx, c.ev)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/waybill-dev/waybill/durable"
@@ -92,6 +93,9 @@ func (s *seen) note(meta state.Meta, closed bool, now time.Time) error {
 	text, err := json.Marshal(next)
 	if err == nil {
 		err = durable.Replace(seenPath(s.path), append(text, '\n'))
+	}
+	if err == nil && closed { // it must not come back as it was before, when the log is empty
+		err = durable.SyncDir(filepath.Dir(s.path))
 	}
 	if err != nil {
 		return fmt.Errorf("state %s: note of how much is stored: %w", s.path, err)
