@@ -1,6 +1,8 @@
 package view
 
 import (
+	"strings"
+
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/value"
 )
@@ -9,8 +11,11 @@ import (
 type jsonEvent struct {
 	Seq      int64         `json:"seq"`
 	At       string        `json:"at"`
-	Address  string        `json:"address"`
+	Address  *string       `json:"address"` // null of what concerns an account
+	Account  string        `json:"account,omitempty"`
 	Action   plan.Action   `json:"action"`
+	By       string        `json:"by,omitempty"`
+	Why      string        `json:"why,omitempty"`
 	Revision string        `json:"revision"`
 	Changes  []value.Field `json:"changes"`
 	RawID    *string       `json:"raw_id"`
@@ -22,7 +27,23 @@ func (v *View) JSONEvent(e *plan.Event) {
 	for i, f := range e.Changes {
 		changes[i] = value.Field{Path: f.Path, Before: orNull(f.Before), After: orNull(f.After)}
 	}
-	v.JSON(jsonEvent{e.Seq, timeText(e.At), e.Address.String(), e.Action, e.Revision, changes, idText(e.RawID)})
+	j := jsonEvent{
+		Seq: e.Seq, At: timeText(e.At), Account: e.Account, Action: e.Action, By: e.By, Why: e.Why,
+		Revision: e.Revision, Changes: changes, RawID: idText(e.RawID),
+	}
+	if !e.Address.IsZero() {
+		address := e.Address.String()
+		j.Address = &address
+	}
+	v.JSON(j)
+}
+
+// eventOf names what an event is about: an item by its address, or an account.
+func eventOf(e *plan.Event) string {
+	if e.Address.IsZero() {
+		return e.Account
+	}
+	return e.Address.String()
 }
 
 // maxEventFields is how many attributes of one event are shown for people.
@@ -44,7 +65,10 @@ func (v *View) Event(e *plan.Event) {
 	}
 	const indent = "    "
 	out.println(inColumns(out.width, indent,
-		secondText(e.At), out.paint(color, pad(word, 9)), out.paint(bold, Escape(e.Address.String())), v.rawNote(e.RawID)))
+		secondText(e.At), out.paint(color, pad(word, 9)), out.paint(bold, Escape(eventOf(e))), v.rawNote(e.RawID)))
+	if e.By != "" || e.Why != "" {
+		out.println(wrap(strings.TrimSuffix("by "+e.By+": "+e.Why, ": "), out.width, indent))
+	}
 	shown := 0
 	for _, f := range e.Changes {
 		if e.Action == plan.Forget {

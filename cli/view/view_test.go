@@ -2,6 +2,8 @@ package view
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -109,44 +111,6 @@ func TestForgetsAreNamedFirst(t *testing.T) {
 	}
 }
 
-func TestUnifiedDiff(t *testing.T) {
-	a := strings.Split("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20", " ")
-	b := slices.Clone(a)
-	b[1], b[15] = "two", "sixteen"
-	b = slices.Delete(b, 18, 19)
-	got := strings.Join(unifiedDiff(a, b), "\n")
-	want := strings.TrimSpace(`
-@@ -1,5 +1,5 @@
- 1
--2
-+two
- 3
- 4
- 5
-@@ -13,8 +13,7 @@
- 13
- 14
- 15
--16
-+sixteen
- 17
- 18
--19
- 20`)
-	if got != want {
-		t.Errorf("unifiedDiff:\n%s\nwant:\n%s", got, want)
-	}
-	if d := unifiedDiff(a, a); d != nil {
-		t.Errorf("equal texts differ: %q", d)
-	}
-}
-
-func TestWrap(t *testing.T) {
-	if got, want := wrap("one two three\nfour", 9, "  "), Text("  one two\n  three\n  four"); got != want {
-		t.Errorf("wrap: %q, want %q", got, want)
-	}
-}
-
 func TestProgressText(t *testing.T) {
 	for want, got := range map[string]string{
 		"reading: 400 of 1000, 40/s, 15s left": progressText(plan.Progress{Phase: "reading", Done: 400, Total: 1000}, 10*time.Second),
@@ -238,5 +202,48 @@ func TestDiagnosticValues(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a person did to an account has no address, and says who and why.
+func TestEventOfAnAccount(t *testing.T) {
+	e := &plan.Event{Seq: 7, At: noon, Account: "ucloud", Action: "suspend", By: "lin", Why: "the keys are being changed", Revision: "r"}
+	v, out, _ := capture()
+	v.JSONEvent(e)
+	v.Event(e)
+	want := `{"seq":7,"at":"2026-01-31T12:00:00Z","address":null,"account":"ucloud","action":"suspend","by":"lin","why":"the keys are being changed","revision":"r","changes":[],"raw_id":null}
+2026-01-31T12:00:00Z  suspend    ucloud
+    by lin: the keys are being changed
+`
+	if out.String() != want {
+		t.Errorf("%s\nwant:\n%s", out, want)
+	}
+}
+
+// As JSON all of a plan is there, however much it is.
+func TestJSONPlanIsWhole(t *testing.T) {
+	v, out, _ := capture()
+	v.NewPass(true, false).Planned(&plan.Result{Plan: plan.Plan{Changes: slices.Concat(changesOf(plan.Track, "a", 5000), changesOf(plan.Forget, "b", 5000))}}, true)
+	if n := strings.Count(out.String(), `"type":"planned_change"`); n != 10_000 {
+		t.Errorf("%d changes, want 10000", n)
+	}
+}
+
+// Many warnings about one account are a few lines; -verbose lists them.
+func TestManyWarningsAreFewLines(t *testing.T) {
+	r := &plan.Result{Warnings: []plan.Warning{{Account: "itniotech", Err: errors.New("other")}}}
+	for i := range 138 {
+		address := plan.NewAddress("globfax_recipient", "a", plan.IntKey(i))
+		r.Warnings = append(r.Warnings, plan.Warning{Account: "globfax", Address: &address, Err: fmt.Errorf("reset %d", i), Count: 1})
+	}
+	for verbose, want := range map[bool]int{false: maxFirst + 2, true: 139} {
+		v, _, errs := capture()
+		v.NewPass(false, verbose).Warnings(r)
+		if n := strings.Count(errs.String(), "Warning:"); n != want {
+			t.Errorf("verbose %v: %d warnings, want %d", verbose, n, want)
+		}
+		if !verbose && !strings.Contains(errs.String(), "Trouble at globfax with 135 items more: -verbose lists them") {
+			t.Errorf("what is left out is not told:\n%s", errs)
+		}
 	}
 }
