@@ -217,8 +217,22 @@ func (p *pass) pullAll(ctx context.Context, c *record.Recorder) error {
 	return nil
 }
 
+// pulling is what can be told of a pull before it begins.
+func (p *pass) pulling(item *plan.Item, a *providers.Account) Pulling {
+	under := Pulling{Address: item.Address, Account: item.Account, Longest: a.Timeout}
+	if t, err := p.catalog.TypeOf(item.Address.Type()); err == nil && t.Pull != nil {
+		if args, err := value.Decode(item.Args, t.ArgsType()); err == nil {
+			under.Limit = t.Pull(args).Limit
+		}
+	}
+	return under
+}
+
 // drain pulls one policy's queue.
 func (p *pass) drain(ctx context.Context, c *record.Recorder, item *plan.Item, a *providers.Account) error {
+	if p.opts.Pulling != nil {
+		defer p.opts.Pulling(p.pulling(item, a))()
+	}
 	vendorErr, err := c.Drain(ctx, item, a, func(reports int) {
 		for i := range p.result.Pulls {
 			if p.result.Pulls[i].Address == item.Address {

@@ -33,8 +33,19 @@ type PassOptions struct {
 	// StatePath is where the state is; what a pull brought and the database could
 	// not take is kept beside it.
 	StatePath string
+	// Pulling is told of each policy whose pull begins, and calls what it returns once
+	// that is over; may be nil.
+	Pulling func(Pulling) (over func())
 	// Reread are addresses that apply reads although they are settled.
 	Reread []plan.Address
+}
+
+// Pulling is a pull under way: what it brings is deleted at the vendor.
+type Pulling struct {
+	Address plan.Address
+	Account string
+	Limit   int           // reports that one page holds at most
+	Longest time.Duration // that one page takes at most
 }
 
 func (r *Runner) progress(phase string, done, total int64) {

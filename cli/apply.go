@@ -71,6 +71,9 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 		return s.fail(err)
 	}
 	options.StatePath = s.path
+	var under underway
+	options.Pulling = under.pull
+	defer under.watch(ctx, p.note)()
 	approve := func(r *plan.Result) (bool, error) {
 		s.view.ProgressDone()
 		s.view.Planned(r, false)
@@ -80,6 +83,7 @@ func (p *program) apply(ctx context.Context, f *passFlags, options agent.PassOpt
 			}
 		}
 		s.view.Applying(r)
+		under.begin()
 		return true, nil
 	}
 	result, diags, err := p.runner(s.snapshot.Revision(ctx).ID, f.parallelism, s.view.Progress).Apply(ctx, s.config, store, options, approve)

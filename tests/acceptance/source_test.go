@@ -186,3 +186,46 @@ func TestAReloadTakesNothingThatAStartWouldRefuse(t *testing.T) {
 	}
 	a.Stop()
 }
+
+// An interrupt during a pull is answered at once with what is awaited and what a
+// second one costs. One lets the answer be stored; a second one ends, and the loss
+// is a window.
+func TestAnInterruptDuringAPull(t *testing.T) {
+	t.Parallel()
+	for name, twice := range map[string]bool{"once": false, "twice": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, env := harness.Vendors(t, sandbox.Options{})
+			if err := server.AddSend(sandbox.Send{SessionNo: "s1", Count: 5, SettleAfter: -1}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := server.AddFault(sandbox.Fault{Vendor: sandbox.UCloud, Kind: sandbox.Delay, Delay: sandbox.Duration(4 * time.Second), Next: 1}); err != nil {
+				t.Fatal(err)
+			}
+			s := newSite(t, harness.FourVendors+"resource \"ucloud_usms_report_pull\" \"main\" {}\n", env)
+			p := s.Start("apply", "-auto-approve")
+			harness.Eventually(t, func() string {
+				if len(server.Account().Pulls) == 0 {
+					return "no pull has reached the vendor"
+				}
+				return ""
+			})
+			p.Signal(os.Interrupt)
+			p.WaitLog("The pull of ucloud_usms_report_pull.main (ucloud) is under way", "20s", "up to 100 reports may be lost")
+			if twice {
+				p.Signal(os.Interrupt)
+			}
+			if code := p.Wait(); code == 0 {
+				t.Error("an interrupted apply ended with 0")
+			}
+			stored := len(s.Records())
+			if want := map[bool]int{false: 5, true: 0}[twice]; stored != want {
+				t.Errorf("%d records are stored, want %d", stored, want)
+			}
+			s.Must(0, "apply", "-auto-approve")
+			if lost := s.Values("ucloud_usms_report_pull.main")["loss_windows"]; fmt.Sprint(lost) != map[bool]string{false: "0", true: "1"}[twice] {
+				t.Errorf("loss_windows: %v", lost)
+			}
+		})
+	}
+}
