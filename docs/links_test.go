@@ -59,3 +59,21 @@ func anchors(page string) map[string]bool {
 	}
 	return all
 }
+
+var source = regexp.MustCompile("`([a-z0-9_]+(?:/[a-z0-9_]+)+\\.go)`")
+
+// Each source file that a page names with its folder is there.
+func TestSourcesNamedOnPages(t *testing.T) {
+	named := 0
+	for _, page := range []string{"architecture.md", "guarantees.md", "lifecycle.md"} {
+		for _, m := range source.FindAllStringSubmatch(read(t, page), -1) {
+			named++
+			if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", page, m[1])
+			}
+		}
+	}
+	if named < 20 {
+		t.Errorf("only %d files are named: the pattern finds too little", named)
+	}
+}
