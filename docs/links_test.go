@@ -67,6 +67,9 @@ func TestSourcesNamedOnPages(t *testing.T) {
 	named := 0
 	for _, page := range []string{"architecture.md", "guarantees.md", "lifecycle.md"} {
 		for _, m := range source.FindAllStringSubmatch(read(t, page), -1) {
+			if strings.HasPrefix(m[1], "providers/x/") {
+				continue // stands for each vendor
+			}
 			named++
 			if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
 				t.Errorf("%s names %s, which is not there", page, m[1])

@@ -119,7 +119,7 @@ resource "ucloud_usms_message" "promo" {
 
 // Each environment variable that the sources name stands on the page, and no other.
 func TestEnvironmentOnThePage(t *testing.T) {
-	pattern := regexp.MustCompile(`^(WAYBILL_[A-Z_]*|NO_COLOR|TERM|[A-Z]+_(API|APP|PUBLIC|PRIVATE|PROJECT|CALLBACK)_[A-Z]+)$`)
+	pattern := regexp.MustCompile(`^(WAYBILL_[A-Z_]*|NO_COLOR|TERM|COLUMNS|[A-Z]+_(API|APP|PUBLIC|PRIVATE|PROJECT|CALLBACK)_[A-Z]+)$`)
 	found := make(map[string]bool)
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		switch {
