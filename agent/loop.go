@@ -85,6 +85,8 @@ type Agent struct {
 	retry    *retry          // of what could not be written
 	// refill says that items were recorded that no queue was told of.
 	refill bool
+	// unjudged is what was taken and whose expectations are not recorded yet.
+	unjudged *evaluation
 
 	items     int64 // that were tracked at the start
 	running   sync.WaitGroup
@@ -145,6 +147,7 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	work, stopWork := context.WithCancel(ctx)
 	defer stopWork()
 	a.running.Go(func() { a.foldLoop(work) })
+	a.running.Go(func() { a.configure(work) })
 	err = a.loop(ctx, served)
 
 	failpoint.Hit(failpoint.ShutdownBegin)
@@ -164,7 +167,7 @@ func (a *Agent) run(ctx context.Context, abandon chan struct{}) error {
 	a.waitFor(time.Until(until))
 	failpoint.Hit(failpoint.ShutdownIdle)
 	ending := context.WithoutCancel(ctx)
-	err = errors.Join(err, a.rec.FoldAll(ending), a.rec.Heartbeat(ending))
+	err = errors.Join(err, a.foldLast(ending, time.Until(until)), a.rec.Heartbeat(ending))
 	a.journal.tell(a.log, a.runner.Now(), true)
 	failpoint.Hit(failpoint.ShutdownEnd)
 	if err == nil {
@@ -187,6 +190,18 @@ func (a *Agent) callbackURLs(address string) string {
 	}
 	slices.Sort(urls)
 	return strings.Join(urls, " ")
+}
+
+// foldLast folds what records came in last, at most so long.
+func (a *Agent) foldLast(ctx context.Context, longest time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	err := a.rec.FoldAll(ctx)
+	if err != nil && ctx.Err() != nil {
+		a.log.Info("not all records that came in could be counted before the end; the next start does that")
+		return nil
+	}
+	return err
 }
 
 // waitFor waits until everything that was under way has ended, at most so long: a
@@ -216,9 +231,6 @@ func (a *Agent) start(ctx context.Context) error {
 		return err
 	}
 	if err := a.rec.Heartbeat(ctx); err != nil {
-		return err
-	}
-	if err := a.rec.FoldAll(ctx); err != nil {
 		return err
 	}
 	counts, err := a.store.Counts(ctx)
@@ -319,26 +331,18 @@ func (a *Agent) foldLoop(ctx context.Context) {
 			return
 		case <-time.After(100 * time.Millisecond):
 		}
-		if err := a.rec.FoldAll(context.WithoutCancel(ctx)); err != nil {
+		if err := a.rec.FoldAll(ctx); err != nil && ctx.Err() == nil {
 			a.quiet.Error("counting", "records could not be counted; trying again", "error", err)
 			a.rec.Recorded()
 		}
 	}
 }
 
-// loop waits for what concerns the whole: reloads, changes that others refer to,
-// the heartbeat, and the end.
+// loop beats until ctx ends: nothing that may take long is done in it, so that it
+// tells whether the process lives.
 func (a *Agent) loop(ctx context.Context, served <-chan error) error {
-	compare := time.NewTicker(10 * time.Second)
-	defer compare.Stop()
 	beat := time.NewTicker(time.Second)
 	defer beat.Stop()
-	evaluate := time.NewTimer(time.Hour)
-	evaluate.Stop()
-	defer evaluate.Stop()
-	defer a.retry.Stop()
-	waiting := false
-	pause := time.Second
 	var lastBeat time.Time
 	for {
 		now := a.runner.Now()
@@ -348,34 +352,6 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 			return nil
 		case err := <-served:
 			return err
-		case <-a.opts.Reload:
-			a.reloaded(ctx, "signal")
-		case answer := <-a.asked:
-			answer <- a.reloaded(ctx, "request")
-		case <-a.opts.Source.Woken():
-			if a.opts.Source.Changed() {
-				a.reloaded(ctx, "a file changed")
-			}
-		case <-a.retry.C:
-			a.again(ctx)
-		case <-compare.C:
-			if a.opts.Source.Changed() {
-				a.reloaded(ctx, "a file changed")
-			}
-		case <-a.changed:
-			if !waiting {
-				waiting = true
-				evaluate.Reset(pause)
-			}
-		case <-evaluate.C:
-			waiting = false
-			started := time.Now()
-			err := a.evaluateAgain(ctx)
-			a.evaluated(err)
-			pause = max(time.Second, 10*time.Since(started))
-			if waiting = err != nil && !errors.Is(err, errNotTaken); waiting {
-				evaluate.Reset(max(pause, 5*time.Second)) // the state's trouble passes
-			}
 		case <-beat.C:
 			a.journal.tell(a.log, now, false)
 			if now.Sub(lastBeat).Abs() < beatEvery && a.healthy() { // a clock that is set back puts no beat off

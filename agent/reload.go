@@ -106,6 +106,9 @@ func (a *Agent) reloaded(ctx context.Context, why string) error {
 	if err == nil {
 		err = a.take(ctx, snapshot, nil)
 	}
+	if err == nil {
+		err = a.rejudge(ctx)
+	}
 	if err != nil {
 		a.refused(err)
 		if !errors.Is(err, errNotTaken) && ctx.Err() == nil {
@@ -121,49 +124,6 @@ func (a *Agent) reloaded(ctx context.Context, why string) error {
 	a.mu.Unlock()
 	a.log.Info("reloaded", "why", why, "revision", a.rec.Revision(), "tracked", counts.Track, "changed", counts.Change, "forgotten", counts.Forget)
 	return nil
-}
-
-// again tries once more what could not be written: a reload, or the copy of the
-// configuration that runs.
-func (a *Agent) again(ctx context.Context) {
-	a.mu.Lock()
-	reload := a.reload
-	a.mu.Unlock()
-	if reload.unrecorded {
-		_ = a.reloaded(ctx, "again") // which has told
-	} else if reload.unkept != nil {
-		a.keep()
-	}
-}
-
-// retry is a timer that backs off.
-type retry struct {
-	*time.Timer
-	wait time.Duration
-}
-
-// The least and the longest time between two tries.
-const (
-	leastRetry   = time.Second
-	longestRetry = time.Minute
-)
-
-func newRetry() *retry {
-	r := &retry{Timer: time.NewTimer(time.Hour)}
-	r.Stop()
-	return r
-}
-
-// after sets the timer after a try that ended with err; nil: there is nothing to
-// try again.
-func (r *retry) after(err error) {
-	if err == nil {
-		r.Stop()
-		r.wait = 0
-		return
-	}
-	r.wait = min(max(2*r.wait, leastRetry), longestRetry)
-	r.Reset(r.wait)
 }
 
 // taken remembers that a configuration was taken.
@@ -395,7 +355,10 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 	if err := a.rec.Adopt(ctx, ev.hcl, nil, "", changes); err != nil {
 		return err
 	}
-	return a.recordResults(ctx, ev)
+	if err := a.recordResults(ctx, ev); err != nil {
+		return err
+	}
+	return a.rejudge(ctx)
 }
 
 // consider evaluates and diffs a configuration without recording, and refuses
@@ -423,7 +386,7 @@ func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limits guard
 	return ev, changes, nil
 }
 
-// recordResults records outputs, checks and the expectations that are new.
+// recordResults records outputs and checks.
 func (a *Agent) recordResults(ctx context.Context, ev *evaluation) error {
 	outputs, diags := ev.hcl.Outputs(ctx)
 	checks, more := ev.hcl.Checks(ctx)
@@ -435,10 +398,22 @@ func (a *Agent) recordResults(ctx context.Context, ev *evaluation) error {
 		return err
 	}
 	a.rec.Recorded()
-	if err := a.rec.Rejudge(ctx, ev.expecting()); err != nil {
+	a.unjudged = ev
+	return nil
+}
+
+// rejudge records how the expectations stand of what was taken, and lets go of what
+// only that needs. It may be many items, so it comes last: nothing waits for it but
+// the next configuration.
+func (a *Agent) rejudge(ctx context.Context) error {
+	if a.unjudged == nil {
+		return nil
+	}
+	if err := a.rec.Rejudge(ctx, a.unjudged.expecting()); err != nil {
 		return err
 	}
-	ev.rest()
+	a.unjudged.rest()
+	a.unjudged = nil
 	return nil
 }
 

@@ -49,6 +49,7 @@ func (c *Recorder) amend(ctx context.Context, ids []int64, change func(*terms, *
 // amendOnce changes the items of one batch under terms, and says which were written
 // meanwhile and are to be changed again.
 func (c *Recorder) amendOnce(ctx context.Context, under *terms, ids []int64, change func(*terms, *plan.Item) (*piece, error)) (again []int64, err error) {
+	ctx = context.WithoutCancel(ctx) // one batch is done soon, and then it is known what became of it
 	items, err := c.store.ItemsByID(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("load items: %w", err)

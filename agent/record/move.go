@@ -41,6 +41,7 @@ func (c *Recorder) moveGroups(ctx context.Context, under *terms, groups [][]*pla
 			groupOf[move.Item.ID], change[move.Item.ID] = i, move
 		}
 	}
+	ctx = context.WithoutCancel(ctx)
 	items, err := c.store.ItemsByID(ctx, ids)
 	if err != nil {
 		return 0, fmt.Errorf("load items: %w", err)

@@ -36,7 +36,7 @@ func (c *Recorder) declareTracks(ctx context.Context, under *terms, tracks []*pl
 		done += len(part)
 		written.Go(func() error {
 			for {
-				stale, err := c.commitPieces(ctx, pieces)
+				stale, err := c.commitPieces(context.WithoutCancel(ctx), pieces)
 				if err != nil {
 					return fmt.Errorf("record the declaration: %w", err)
 				}
