@@ -19,6 +19,7 @@ func validateCommand() *command {
 		run: func(ctx context.Context, p *program, _ []string) int {
 			o := p.options(v, true)
 			o.ValuesLater = true
+			o.Context = ctx
 			cfg, diags := p.load(o)
 			diags = p.mistakes(ctx, cfg, diags)
 			p.view.Validation(cfg.Sources(), diags, asJSON)

@@ -278,7 +278,7 @@ func (c *Root) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 		file, diags := c.parser.ParseJSON(src, name)
 		if file != nil && file.Body != nil {
 			prepared := *file // the parser keeps its own, for the text
-			prepared.Body = expressions.PrepareJSON(file.Body, c.opts.Context.Err)
+			prepared.Body = expressions.PrepareJSON(file.Body, expressions.Rules{Stopped: c.opts.Context.Err})
 			file = &prepared
 		}
 		return file, diags
@@ -289,7 +289,7 @@ func (c *Root) parse(name string, src []byte) (*hcl.File, hcl.Diagnostics) {
 	file, diags := c.parser.ParseHCL(src, name)
 	if file != nil {
 		if body, ok := file.Body.(*hclsyntax.Body); ok {
-			expressions.Prepare(body, c.opts.Context.Err)
+			expressions.Prepare(body, expressions.Rules{Stopped: c.opts.Context.Err})
 		}
 	}
 	return file, diags

@@ -13,11 +13,11 @@ import (
 // PrepareJSON is Prepare for a body in JSON syntax: what is in its texts
 // computes as in HCL's own syntax, and is parsed once instead of at each
 // evaluation.
-func PrepareJSON(body hcl.Body, stopped func() error) hcl.Body { return jsonBody{body, stopped} }
+func PrepareJSON(body hcl.Body, rules Rules) hcl.Body { return jsonBody{body, rules} }
 
 type jsonBody struct {
 	hcl.Body
-	stopped func() error
+	rules Rules
 }
 
 func (b jsonBody) Content(schema *hcl.BodySchema) (*hcl.BodyContent, hcl.Diagnostics) {
@@ -27,7 +27,7 @@ func (b jsonBody) Content(schema *hcl.BodySchema) (*hcl.BodyContent, hcl.Diagnos
 
 func (b jsonBody) PartialContent(schema *hcl.BodySchema) (*hcl.BodyContent, hcl.Body, hcl.Diagnostics) {
 	content, rest, diags := b.Body.PartialContent(schema)
-	return b.content(content), jsonBody{rest, b.stopped}, diags
+	return b.content(content), jsonBody{rest, b.rules}, diags
 }
 
 func (b jsonBody) JustAttributes() (hcl.Attributes, hcl.Diagnostics) {
@@ -41,14 +41,14 @@ func (b jsonBody) content(content *hcl.BodyContent) *hcl.BodyContent {
 	}
 	content.Attributes = b.attributes(content.Attributes)
 	for _, block := range content.Blocks {
-		block.Body = jsonBody{block.Body, b.stopped}
+		block.Body = jsonBody{block.Body, b.rules}
 	}
 	return content
 }
 
 func (b jsonBody) attributes(attributes hcl.Attributes) hcl.Attributes {
 	for _, attribute := range attributes {
-		attribute.Expr = &jsonExpression{Expression: attribute.Expr, stopped: b.stopped}
+		attribute.Expr = &jsonExpression{Expression: attribute.Expr, rules: b.rules}
 	}
 	return attributes
 }
@@ -56,7 +56,7 @@ func (b jsonBody) attributes(attributes hcl.Attributes) hcl.Attributes {
 // jsonExpression is a value in JSON syntax, whose texts are templates.
 type jsonExpression struct {
 	hcl.Expression
-	stopped func() error
+	rules Rules
 
 	once     sync.Once
 	template hclsyntax.Expression // of a text
@@ -88,7 +88,7 @@ func (e *jsonExpression) parse() {
 		begin := hcl.Pos{Line: at.Start.Line, Column: at.Start.Column + 1, Byte: at.Start.Byte + 1}
 		e.template, e.diags = hclsyntax.ParseTemplate(text, at.Filename, begin)
 		if !e.diags.HasErrors() {
-			e.template = PrepareExpression(e.template, e.stopped)
+			e.template = PrepareExpression(e.template, e.rules)
 		}
 	case ty.IsTupleType():
 		list, _ := hcl.ExprList(e.Expression)
@@ -104,7 +104,7 @@ func (e *jsonExpression) parse() {
 }
 
 func (e *jsonExpression) child(expr hcl.Expression) hcl.Expression {
-	return &jsonExpression{Expression: expr, stopped: e.stopped}
+	return &jsonExpression{Expression: expr, rules: e.rules}
 }
 
 func (e *jsonExpression) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {

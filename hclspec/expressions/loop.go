@@ -1,6 +1,7 @@
 package expressions
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 
@@ -9,17 +10,14 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// maxTurns is how many turns the loops within one loop may take together.
-const maxTurns = 16 << 20
-
 // Loop is a for expression that keeps to bounds, can be ended, and whose
 // mistakes tell nothing of a sensitive collection. HCL takes the mark off a
 // collection before it hands out the elements, so that they look like any
 // value to whoever prints a diagnostic.
 type Loop struct {
 	*hclsyntax.ForExpr
-	stopped func() error
-	nested  bool // there is a loop in its body
+	rules  Rules
+	nested bool // there is a loop in its body
 }
 
 // LoopOf is the for expression that an expression is, or nil.
@@ -35,8 +33,8 @@ func LoopOf(expr hcl.Expression) *hclsyntax.ForExpr {
 
 // Value is the value of the loop.
 func (l *Loop) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
-	if l.stopped != nil {
-		if err := l.stopped(); err != nil {
+	if l.rules.Stopped != nil {
+		if err := l.rules.Stopped(); err != nil {
 			return cty.DynamicVal, hcl.Diagnostics{mistake("Interrupted", fmt.Sprintf("The evaluation was ended: %s.", err), l.SrcRange.Ptr())}
 		}
 	}
@@ -49,9 +47,12 @@ func (l *Loop) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 		return l.ForExpr.Value(ctx) // which says what is wrong with it
 	}
 	if bare.IsKnown() {
-		inner, total := turns(ctx, l.nested, bare.LengthInt())
-		if total > maxTurns {
-			return cty.DynamicVal, append(diags, mistake("Too much work", fmt.Sprintf("The loops here take more than %d turns together. Loop over less, or look elements up in a map.", maxTurns), l.SrcRange.Ptr()))
+		inner, before, total := turns(ctx, l.nested, bare.LengthInt())
+		if most := cmp.Or(l.rules.Turns, MaxTurns); total > most {
+			if before <= most { // said once, whatever turns remain
+				diags = append(diags, mistake("Too much work", fmt.Sprintf("The loops here take more than %d turns together. Loop over less, or look elements up in a map.", most), l.SrcRange.Ptr()))
+			}
+			return cty.DynamicVal, diags
 		}
 		ctx = inner
 	}
@@ -110,21 +111,22 @@ const turnsName = "(turns of this loop)"
 var turnsType = cty.Capsule("turns", reflect.TypeFor[int]())
 
 // turns counts n turns, and gives the context in which the loops within count
-// on.
-func turns(ctx *hcl.EvalContext, nested bool, n int) (*hcl.EvalContext, int) {
+// on, and the count before and after.
+func turns(ctx *hcl.EvalContext, nested bool, n int) (*hcl.EvalContext, int, int) {
 	for at := ctx; at != nil; at = at.Parent() {
 		if v, ok := at.Variables[turnsName]; ok {
 			count := v.EncapsulatedValue().(*int)
+			before := *count
 			*count += n
-			return ctx, *count
+			return ctx, before, *count
 		}
 	}
 	if !nested {
-		return ctx, n
+		return ctx, 0, n
 	}
 	child := ctx.NewChild()
 	child.Variables = map[string]cty.Value{turnsName: cty.CapsuleVal(turnsType, &n)}
-	return child, n
+	return child, 0, n
 }
 
 // splat is a splat expression whose mistakes tell nothing of a sensitive

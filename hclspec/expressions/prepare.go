@@ -4,28 +4,42 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
+// Rules are what evaluation keeps to.
+type Rules struct {
+	// Stopped is why evaluation must end now, as context.Context's Err gives it;
+	// nil while it goes on. Without one it always goes on.
+	Stopped func() error
+	// Turns are how many the loops within one loop may take together; 0 stands for
+	// MaxTurns.
+	Turns int
+}
+
+// MaxTurns is far more than a configuration of a million items needs, and takes
+// some seconds.
+const MaxTurns = 16 << 20
+
 // Prepare makes a parsed body compute as this language does: its operators are
 // those of decimals, and its loops keep to bounds, can be ended and tell no
-// secret. stopped is why evaluation must end now; nil while it goes on.
-func Prepare(body *hclsyntax.Body, stopped func() error) {
+// secret.
+func Prepare(body *hclsyntax.Body, rules Rules) {
 	for _, attr := range body.Attributes {
-		attr.Expr = PrepareExpression(attr.Expr, stopped)
+		attr.Expr = PrepareExpression(attr.Expr, rules)
 	}
 	for _, block := range body.Blocks {
-		Prepare(block.Body, stopped)
+		Prepare(block.Body, rules)
 	}
 }
 
 // PrepareExpression is Prepare for one expression, which may be replaced.
-func PrepareExpression(expr hclsyntax.Expression, stopped func() error) hclsyntax.Expression {
-	p := &preparation{stopped: stopped}
+func PrepareExpression(expr hclsyntax.Expression, rules Rules) hclsyntax.Expression {
+	p := &preparation{rules: rules}
 	p.expression(&expr)
 	return expr
 }
 
 type preparation struct {
-	stopped func() error
-	loops   int // found so far
+	rules Rules
+	loops int // found so far
 }
 
 func (p *preparation) all(exprs []hclsyntax.Expression) {
@@ -87,7 +101,7 @@ func (p *preparation) expression(at *hclsyntax.Expression) {
 		p.expression(&e.KeyExpr)
 		p.expression(&e.ValExpr)
 		p.expression(&e.CondExpr)
-		*at = &Loop{ForExpr: e, stopped: p.stopped, nested: p.loops > before}
+		*at = &Loop{ForExpr: e, rules: p.rules, nested: p.loops > before}
 		p.loops++
 	}
 }

@@ -81,7 +81,7 @@ func evaluate(t testing.TB, table map[string]function.Function, variables map[st
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	expr = expressions.PrepareExpression(expr, nil)
+	expr = expressions.PrepareExpression(expr, expressions.Rules{})
 	return expr.Value(&hcl.EvalContext{Functions: table, Variables: variables})
 }
 

@@ -96,7 +96,7 @@ func TestTables(t *testing.T) {
 			expr, diags := hclsyntax.ParseExpression([]byte(text), "test", hcl.InitialPos)
 			got := told(cty.DynamicVal, diags)
 			if !diags.HasErrors() {
-				expr = expressions.PrepareExpression(expr, nil)
+				expr = expressions.PrepareExpression(expr, expressions.Rules{})
 				got = told(expr.Value(&hcl.EvalContext{Functions: table, Variables: tableVariables()}))
 			}
 			if got != want {

@@ -112,7 +112,7 @@ func render(name, text string, vars cty.Value, stopped func() error, functions m
 	if diags.HasErrors() {
 		return cty.DynamicVal, firstError(diags)
 	}
-	expr = expressions.PrepareExpression(expr, stopped)
+	expr = expressions.PrepareExpression(expr, expressions.Rules{Stopped: stopped})
 	ctx := &hcl.EvalContext{Functions: functions, Variables: vars.AsValueMap()}
 	for variable := range ctx.Variables {
 		if !hclsyntax.ValidIdentifier(variable) {
