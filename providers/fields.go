@@ -30,10 +30,25 @@ type Fields struct {
 	shared   *leftovers
 }
 
-// leftovers are what an object and those inside it leave over.
+// leftovers are what an object and those inside it leave over, by its path.
 type leftovers struct {
 	extra  map[string]any
-	misfit map[string]string // why a field was not taken, by its path
+	misfit map[string]string // why a field was not taken
+}
+
+func (l *leftovers) keep(at string, v any) {
+	if l.extra == nil {
+		l.extra = make(map[string]any)
+	}
+	l.extra[at] = v
+}
+
+func (l *leftovers) refuse(at, why string, v any) {
+	l.keep(at, v)
+	if l.misfit == nil {
+		l.misfit = make(map[string]string)
+	}
+	l.misfit[at] = why
 }
 
 // The reasons why a field that is there is not taken.
@@ -44,7 +59,7 @@ const (
 
 // NewFields begins reading an object; it takes the object over.
 func NewFields(object map[string]any, repeated Repeated) *Fields {
-	return &Fields{left: object, repeated: repeated, shared: &leftovers{extra: make(map[string]any), misfit: make(map[string]string)}}
+	return &Fields{left: object, repeated: repeated, shared: &leftovers{}}
 }
 
 // within begins reading an object inside f, such as "sms[0].": what is left of
@@ -80,20 +95,33 @@ func sameName(a, b string) bool {
 	}
 }
 
-// take hands over a field, a list of one as its entry; nil when it says nothing.
-func (f *Fields) take(name string) (v any, at string) {
-	name, ok := f.find(name)
-	at = f.prefix + name
+// take hands over a field, and the name under which it stands there; nil when it
+// says nothing.
+func (f *Fields) take(name string) (v any, there string) {
+	there, ok := f.find(name)
 	if !ok {
-		return nil, at
+		return nil, name
 	}
-	v = f.left[name]
-	delete(f.left, name)
-	if values, twice := f.repeated[at]; twice {
-		f.shared.extra[at], f.shared.misfit[at] = values, toldTwice
-		return nil, at
+	v = f.left[there]
+	delete(f.left, there)
+	if len(f.repeated) > 0 {
+		if values, twice := f.repeated[f.prefix+there]; twice {
+			f.shared.refuse(f.prefix+there, toldTwice, values)
+			return nil, there
+		}
 	}
-	return v, at
+	return v, there
+}
+
+// keep puts back what did not have the form that was asked for.
+func (f *Fields) keep(name string, v any) { f.shared.refuse(f.prefix+name, oddForm, v) }
+
+// Keep puts a field back that has its form and cannot be what it says, such as a
+// negative count.
+func (f *Fields) Keep(name string, v any) {
+	if v != nil {
+		f.keep(name, v)
+	}
 }
 
 // Take hands over a field as it was decoded; nil when it is null or missing.
@@ -108,46 +136,33 @@ func (f *Fields) Has(name string) bool {
 	return ok
 }
 
-// plain is a field that is to be no object and no list, and as it stands there.
-func (f *Fields) plain(name string) (v, raw any, at string) {
-	raw, at = f.take(name)
+// plain is a field that is to be no object and no list, as it stands there (raw)
+// and with a list of one as its entry.
+func (f *Fields) plain(name string) (v, raw any, there string) {
+	raw, there = f.take(name)
 	v = raw
 	if list, ok := raw.([]any); ok && len(list) <= 1 {
 		if v = nil; len(list) == 1 {
 			v = list[0]
 		}
 	}
-	return v, raw, at
-}
-
-// keep puts back what did not have the form that was asked for.
-func (f *Fields) keep(at string, v any) {
-	f.shared.extra[at], f.shared.misfit[at] = v, oddForm
-}
-
-// Keep puts a field back that has its form and cannot be what it says, such as a
-// negative count.
-func (f *Fields) Keep(name string, v any) {
-	if v == nil {
-		return
-	}
-	f.keep(f.prefix+name, v)
+	return v, raw, there
 }
 
 // Text is a field that is a string, or a number taken as text. Of several
-// spellings the first that is there counts.
+// spellings the first that says something counts.
 func (f *Fields) Text(names ...string) (text string, ok bool) {
 	for _, name := range names {
-		v, raw, at := f.plain(name)
+		v, raw, there := f.plain(name)
 		t, is := textOf(v)
 		switch {
 		case v == nil:
 		case !is:
-			f.keep(at, raw)
-		case !ok:
+			f.keep(there, raw)
+		case !ok, strings.TrimSpace(text) == "":
 			text, ok = t, true
 		case t != text:
-			f.shared.extra[at] = raw // two spellings that disagree: neither is lost
+			f.shared.keep(f.prefix+there, raw) // two spellings that disagree: neither is lost
 		}
 	}
 	return text, ok
@@ -165,15 +180,18 @@ func textOf(v any) (string, bool) {
 
 // told is a field that says something, white space around it taken off, and as
 // it stands there.
-func (f *Fields) told(name string) (v, raw any, at string) {
-	v, raw, at = f.plain(name)
+func (f *Fields) told(name string) (v, raw any, there string) {
+	v, raw, there = f.plain(name)
 	if s, ok := v.(string); ok {
-		if s = strings.TrimSpace(s); s == "" {
-			return nil, nil, at
+		trimmed := strings.TrimSpace(s)
+		if trimmed == "" {
+			return nil, nil, there
 		}
-		v = s
+		if len(trimmed) < len(s) {
+			v = trimmed
+		}
 	}
-	return v, raw, at
+	return v, raw, there
 }
 
 // Word is a field that is a text, a number or a bool, as text.
@@ -203,12 +221,12 @@ func (f *Fields) Bool(name string) (set, ok bool) {
 
 // one reads a field of one form.
 func one[T any](f *Fields, name string, read func(any) (T, bool)) (x T, ok bool) {
-	v, raw, at := f.told(name)
+	v, raw, there := f.told(name)
 	if v == nil {
 		return x, false
 	}
 	if x, ok = read(v); !ok {
-		f.keep(at, raw)
+		f.keep(there, raw)
 	}
 	return x, ok
 }
@@ -217,7 +235,7 @@ func one[T any](f *Fields, name string, read func(any) (T, bool)) (x T, ok bool)
 // the zone given (nil: a time without a zone is none). A Unix time is in UTC, or
 // the zone given.
 func (f *Fields) Time(name string, zone *time.Location) (text string, ok bool) {
-	v, raw, at := f.told(name)
+	v, raw, there := f.told(name)
 	if v == nil || isZero(v) {
 		return "", false
 	}
@@ -228,7 +246,7 @@ func (f *Fields) Time(name string, zone *time.Location) (text string, ok bool) {
 	}
 	t, ok := timeOf(v, zone)
 	if !ok {
-		f.keep(at, raw)
+		f.keep(there, raw)
 		return "", false
 	}
 	return t.Format(time.RFC3339Nano), true
@@ -236,13 +254,13 @@ func (f *Fields) Time(name string, zone *time.Location) (text string, ok bool) {
 
 // Instant is a field that is a time in the forms of Time, zero when there is none.
 func (f *Fields) Instant(name string, zone *time.Location) (t time.Time) {
-	v, raw, at := f.told(name)
+	v, raw, there := f.told(name)
 	if v == nil || isZero(v) {
 		return time.Time{}
 	}
 	t, ok := timeOf(v, zone)
 	if !ok {
-		f.keep(at, raw)
+		f.keep(there, raw)
 	}
 	return t
 }
@@ -299,15 +317,16 @@ func timeOf(v any, zone *time.Location) (time.Time, bool) {
 
 // Object is a field that is an object, nil when there is none.
 func (f *Fields) Object(name string) *Fields {
-	v, raw, at := f.told(name)
+	v, raw, there := f.told(name)
 	if v == nil {
 		return nil
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		f.keep(at, raw)
+		f.keep(there, raw)
 		return nil
 	}
+	at := f.prefix + there
 	in := f.within(at, object)
 	if _, list := raw.([]any); list {
 		in.repeated = f.repeated.moved(at+"[0].", at+".")
@@ -328,7 +347,8 @@ func (f *Fields) Apart(name string) *Fields {
 // Objects is a field that is a list of objects, or one object, which stands for
 // a list of one. An entry that is none is kept as it is.
 func (f *Fields) Objects(name string) []*Fields {
-	v, at := f.take(name)
+	v, name := f.take(name)
+	at := f.prefix + name
 	switch v := v.(type) {
 	case nil:
 	case map[string]any:
@@ -341,16 +361,16 @@ func (f *Fields) Objects(name string) []*Fields {
 			if object, ok := e.(map[string]any); ok {
 				objects = append(objects, f.within(path, object))
 			} else if e != nil {
-				f.keep(path, e)
+				f.shared.refuse(path, oddForm, e)
 			}
 		}
 		return objects
 	case string:
 		if strings.TrimSpace(v) != "" { // some vendors write "" for nothing
-			f.keep(at, v)
+			f.keep(name, v)
 		}
 	default:
-		f.keep(at, v)
+		f.keep(name, v)
 	}
 	return nil
 }
@@ -397,7 +417,7 @@ func (f *Fields) Done() {
 		if values, twice := f.repeated[at]; twice {
 			v = values
 		}
-		f.shared.extra[at] = v
+		f.shared.keep(at, v)
 	}
 	f.left = nil
 }

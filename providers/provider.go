@@ -1,7 +1,17 @@
 // Package providers is the contract with vendors and what all vendors share.
 // A vendor package under this folder implements a Definition: schemas that are
-// readable offline, pure parsers, and a Connect that makes the one small
-// interface it needs: a Poller, a Puller or a Gate.
+// readable offline, pure parsers, facts that the agent asks for (how long it keeps
+// what nobody pulled, how it repeats a push), and a Connect that makes the small
+// interfaces it needs: a Poller, a Puller, a Gate.
+//
+// What comes from a vendor walks one way: its bytes come in, through the Client or
+// the receiver, and are redacted there (Redactor); they are kept; a parser unpacks
+// them (Open, Unpack) and reads them by one set of rules (Fields, ReadRecord); what
+// is wrong becomes an *Error. docs/adding-a-vendor.md shows it for a new vendor.
+//
+// The package and those below it touch the network through Client alone, and no
+// file, no environment and no state; parsers touch nothing but their arguments.
+// They import plan and value, and a vendor never imports another.
 package providers
 
 import (

@@ -27,7 +27,7 @@ type Reading struct {
 // names it in reasons. ok is false when the text holds no object: then the record
 // says so, and there is nothing to read.
 func ReadRecord(typ, noun string, text []byte) (r *Reading, ok bool) {
-	r = &Reading{noun: noun, attrs: make(map[string]any, 12), Record: plan.Record{Type: typ, Outcome: plan.Unknown}}
+	r = &Reading{noun: noun, attrs: make(map[string]any, 8), Record: plan.Record{Type: typ, Outcome: plan.Unknown}}
 	tree, repeated, err := Decode(text)
 	if list, isList := tree.([]any); isList {
 		if len(list) == 1 {
@@ -57,7 +57,7 @@ func (r *Reading) Delivery(fields ...string) {
 	for _, name := range fields {
 		if v, there := r.left[name]; there {
 			delete(r.left, name)
-			r.shared.extra[name] = v
+			r.shared.keep(name, v)
 		}
 	}
 	if len(r.repeated) == 0 {

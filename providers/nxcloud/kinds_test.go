@@ -72,6 +72,7 @@ func TestDetails(t *testing.T) {
 		"msg and message":             {body("msg", `"other"`), "0.002", "CNY", `{"msg":"other"}`},
 		"messageId beside requestId":  {body("messageId", `"m-9"`), "0.002", "CNY", `{"messageId":"m-9"}`},
 		"messageId alone":             {body("requestId", ``, "messageId", `"r-1"`), "0.002", "CNY", ``},
+		"requestId is blank":          {body("requestId", `""`, "messageId", `"r-1"`), "0.002", "CNY", ``},
 		"names in other letters":      {body("requestId", ``, "request_id", `"r-1"`, "batchNo", ``, "BatchNO", `"901"`), "0.002", "CNY", ``},
 		"code is 0.0":                 {body("code", `0.0`), "0.002", "CNY", ``},
 		"code in spaces":              {body("code", `" 0 "`), "0.002", "CNY", ``},

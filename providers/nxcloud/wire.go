@@ -75,7 +75,7 @@ func readData(in *providers.Fields) any {
 	if in == nil {
 		return nil
 	}
-	data := make(map[string]any, len(dataFields))
+	data := make(map[string]any, 8)
 	for _, name := range dataParts {
 		if part := in.Object(name); part != nil {
 			data[name] = readPart(part, make(map[string]any))
