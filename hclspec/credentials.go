@@ -11,22 +11,19 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 )
 
+// noteSecret remembers a sensitive argument's texts, which are then shown in
+// no diagnostic.
 func (c *Root) noteSecret(a plan.Argument, v cty.Value) {
 	if a.Sensitive {
 		collectSecrets(v, c.read.secret)
 	}
 }
 
-// nameProvider says in a diagnostic about a missing environment variable
-// which provider misses it.
-// missing marks the diagnostic of credentials that are missing.
-// missingCredentials is the mistake of a provider block that lacks a credential.
-// splitMissing takes the missing credentials out of diagnostics.
-
 // missing marks the diagnostic of a provider argument whose environment variable
 // is not set: joinMissing makes one of those of an account.
 type missing struct{ argument, variable string }
 
+// missingArgument is the diagnostic of one such argument.
 func missingArgument(a plan.Argument, variable string, at *hcl.Range) *hcl.Diagnostic {
 	d := mistake("Missing credentials", fmt.Sprintf("The environment variable %s is not set.", variable), at)
 	d.Extra = missing{a.Name, variable}

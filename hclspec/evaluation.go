@@ -139,6 +139,7 @@ func (e *Evaluation) next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 	return wave, e.c.clean(diags)
 }
 
+// noteStreamed keeps that a local was evaluated row by row.
 func (e *Evaluation) noteStreamed(local string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -303,7 +304,6 @@ func (e *Evaluation) Rest() {
 	}
 }
 
-// closure adds to references what the locals among them refer to.
 // instanceVariables are each and count of one instance.
 func (e *Evaluation) instanceVariables(r *resource, key plan.Key) map[string]cty.Value {
 	variables := map[string]cty.Value{}

@@ -341,9 +341,3 @@ func (w *worker) encode() ([]byte, error) {
 	w.buffer = buf
 	return buf, nil
 }
-
-// judgeUnexpanded evaluates the arguments of a block whose instances are not
-// known, once, with an unknown key, for its mistakes.
-// judgeExpects evaluates the expectations once, of an item of which nothing is
-// known, for their mistakes.
-// rangeOf is where an argument is written, or the block where it is not.

@@ -7,6 +7,8 @@ import (
 	"github.com/waybill-dev/waybill/plan"
 )
 
+// judgeUnexpanded evaluates the arguments of a block whose instances are not
+// known, once, with an unknown key, for its mistakes.
 func (b *builder) judgeUnexpanded() {
 	w := newWorker(b)
 	key := cty.UnknownVal(cty.String)
@@ -17,6 +19,8 @@ func (b *builder) judgeUnexpanded() {
 	b.diags = append(b.diags, diags...)
 }
 
+// judgeExpects evaluates the expectations once, of an item of which nothing is
+// known, for their mistakes.
 func (b *builder) judgeExpects(e *Evaluation) {
 	if len(b.r.expects) == 0 {
 		return
@@ -47,12 +51,10 @@ func warnings(message hcl.Expression, ctx *hcl.EvalContext) hcl.Diagnostics {
 	return diags
 }
 
+// rangeOf is where an argument is written, or the block where it is not.
 func (b *builder) rangeOf(name string) hcl.Range {
 	if attr := b.r.args[name]; attr != nil {
 		return attr.Expr.Range()
 	}
 	return b.r.declared
 }
-
-// argumentExpressions are what the block's arguments are made from.
-// argumentAttributes are the expressions that make the block's arguments.

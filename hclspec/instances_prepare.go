@@ -120,7 +120,6 @@ func (e *Evaluation) parts(b *builder) {
 	slices.SortFunc(b.parts, func(x, y *part) int { return strings.Compare(x.name, y.name) })
 }
 
-// minInterval is the floor that a provider's values set; zero where it has none.
 // argument is the part of one of the type's own arguments.
 func (b *builder) argument(a plan.Argument, config cty.Value) *part {
 	p := &part{name: a.Name, arg: a, attr: b.r.args[a.Name], fallback: cty.NullVal(a.Type)}
@@ -310,8 +309,7 @@ func (p *part) sensitive() *hcl.Diagnostic {
 	return mistake("Sensitive argument", fmt.Sprintf("The argument %s is stored and shown with the item, so that its value cannot be sensitive. If it is not a secret, wrap it in nonsensitive().", p.name), at)
 }
 
-// pollValue makes the poll object and judges its intervals.
-// shortDuration is a duration as a user would write it: 72h, not 72h0m0s.
+// encode is the canonical JSON of a constant part.
 func (b *builder) encode(v cty.Value) []byte {
 	encoded, err := value.Encode(v)
 	if err != nil {

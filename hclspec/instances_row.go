@@ -6,6 +6,7 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
+// row is one turn of the loop.
 type row struct {
 	s      *stream
 	number int
@@ -14,6 +15,7 @@ type row struct {
 	index  cty.Value // of anything else: its key in the collection
 }
 
+// value is the row as the expression sees it.
 func (r *row) value() cty.Value {
 	if r.whole == cty.NilVal {
 		attrs := make(map[string]cty.Value, len(r.fields))
@@ -25,6 +27,7 @@ func (r *row) value() cty.Value {
 	return r.whole
 }
 
+// at is the value that steps lead to from the row, where they lead to one.
 func (r *row) at(steps hcl.Traversal) (cty.Value, bool) {
 	if r.fields != nil && len(steps) == 1 {
 		if attr, ok := steps[0].(hcl.TraverseAttr); ok {
@@ -40,6 +43,7 @@ func (r *row) at(steps hcl.Traversal) (cty.Value, bool) {
 	return v, len(diags) == 0
 }
 
+// context is what the loop's expressions know at this turn.
 func (r *row) context() *hcl.EvalContext {
 	ctx := r.s.ctx.NewChild()
 	ctx.Variables = map[string]cty.Value{}
@@ -53,6 +57,8 @@ func (r *row) context() *hcl.EvalContext {
 	return ctx
 }
 
+// eval is the value of one of the loop's expressions, and whether it has one
+// without more ado.
 func (r *row) eval(p step, ctx **hcl.EvalContext) (cty.Value, bool) {
 	if p.row {
 		return r.at(p.steps)
@@ -64,6 +70,7 @@ func (r *row) eval(p step, ctx **hcl.EvalContext) (cty.Value, bool) {
 	return v, len(diags) == 0
 }
 
+// includes judges the loop's if clause.
 func (r *row) includes(ctx **hcl.EvalContext) (included, ok bool) {
 	cond := r.s.expr.CondExpr
 	if cond == nil {

@@ -166,13 +166,6 @@ func (s *stream) most() int {
 	return n
 }
 
-// row is one turn of the loop.
-// value is the row as the expression sees it.
-// at is the value that steps lead to from the row, where they lead to one.
-// context is what the loop's expressions know at this turn.
-// eval is the value of one of the loop's expressions, and whether it has one
-// without more ado.
-// includes judges the loop's if clause.
 // rowChunk is a stretch of rows on its way to a worker.
 type rowChunk struct {
 	from   int // number of the first row

@@ -275,6 +275,7 @@ func (c *Root) Dependents() map[string][]string {
 	return dependents
 }
 
+// closure adds to references what the locals among them refer to.
 func (m *Module) closure(refs *references) {
 	queue := sortedKeys(refs.locals)
 	for len(queue) > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
+// minInterval is the floor that a provider's values set; zero where it has none.
 func minInterval(config cty.Value) time.Duration {
 	if config == cty.NilVal || !config.Type().HasAttribute("min_interval") {
 		return 0
@@ -24,6 +25,7 @@ func minInterval(config cty.Value) time.Duration {
 	return d
 }
 
+// pollValue makes the poll object and judges its intervals.
 func (b *builder) pollValue(p *part, values []cty.Value, diags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
 	interval, most := values[0], values[1]
 	object := func() cty.Value {
@@ -50,6 +52,7 @@ func (b *builder) pollValue(p *part, values []cty.Value, diags hcl.Diagnostics) 
 	return object(), diags
 }
 
+// shortDuration is a duration as a user would write it: 72h, not 72h0m0s.
 func shortDuration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

@@ -372,6 +372,3 @@ func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribut
 	}
 	return value, nil
 }
-
-// noteSecret remembers a sensitive argument's texts, which are then shown in
-// no diagnostic.

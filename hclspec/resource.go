@@ -228,6 +228,7 @@ func (c *Root) checkAccount(r *resource) hcl.Diagnostics {
 	return hcl.Diagnostics{undeclared("Provider configuration not present", detail+didYouMean(r.account, sortedKeys(c.providers)), r.declared.Ptr())}
 }
 
+// argumentExpressions are what the block's arguments are made from.
 func (r *resource) argumentExpressions() []hcl.Expression {
 	var exprs []hcl.Expression
 	for _, attr := range r.argumentAttributes() {
@@ -236,6 +237,7 @@ func (r *resource) argumentExpressions() []hcl.Expression {
 	return exprs
 }
 
+// argumentAttributes are the expressions that make the block's arguments.
 func (r *resource) argumentAttributes() []*hcl.Attribute {
 	var list []*hcl.Attribute
 	for _, name := range sortedKeys(r.args) {

@@ -82,6 +82,7 @@ func TestTextsOfValues(t *testing.T) {
 		{`type = any`, `"x"`, `"x"`}, {`type = any`, `null`, `null`}, {`type = any`, `12.50`, `12.5`},
 		{`type = list(any)`, `["p", 1]`, `["p","1"]`}, {`type = map(string)`, `{a = 1}`, `{"a":"1"}`},
 		{`type = object({a = optional(any, 3)})`, `{}`, `{"a":3}`}, {`type = tuple([string, number])`, `[1, "2"]`, `["1",2]`},
+		{`type = list`, `["p", 1]`, `["p","1"]`}, {`type = map`, `{a = 1}`, `{"a":1}`},
 		{`type = set(string)`, `["b", "a", "b"]`, `["a","b"]`},
 	} {
 		files := hclFile("variable \"v\" {\n" + tc.declared + "\n}\noutput \"o\" {\n  value = var.v\n}\n")

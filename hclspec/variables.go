@@ -2,16 +2,14 @@ package hclspec
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/waybill-dev/waybill/hclspec/expressions"
 	"github.com/waybill-dev/waybill/hclspec/functions"
-	"github.com/zclconf/go-cty/cty"
 )
 
 // markSensitive is the mark of values that must never leave the program.
@@ -42,6 +40,9 @@ var variableSchema = &hcl.BodySchema{
 func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	diags := checkName("variable", name, block.LabelRanges[0])
+	if slices.Contains(reservedNames, name) {
+		diags = append(diags, mistake("Invalid variable name", fmt.Sprintf("The variable name %q is reserved due to its special meaning inside module blocks.", name), block.LabelRanges[0].Ptr()))
+	}
 	content, contentDiags := contentOf(block.Body, variableSchema, variableWords()...)
 	diags = append(diags, contentDiags...)
 	if other, ok := m.variables[name]; ok {
@@ -51,7 +52,7 @@ func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 	v := &variable{name: name, untyped: content.Attributes["type"] == nil, typ: cty.DynamicPseudoType, nullable: true, declared: block.DefRange, refs: newReferences()}
 	m.variables[name] = v
 	if attr := content.Attributes["type"]; attr != nil {
-		typ, defaults, typeDiags := typeexpr.TypeConstraintWithDefaults(attr.Expr)
+		typ, defaults, typeDiags := typeOf(attr.Expr)
 		diags = append(diags, typeDiags...)
 		if !typeDiags.HasErrors() {
 			v.typ, v.defaults = typ, defaults
@@ -83,11 +84,32 @@ func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 	for _, b := range content.Blocks {
 		r, ruleDiags := decodeRule(b)
 		diags = append(diags, ruleDiags...)
-		if r.condition != nil && r.message != nil {
-			v.validations = append(v.validations, r)
+		if r.condition == nil || r.message == nil {
+			continue
+		}
+		v.validations = append(v.validations, r)
+		if !referencesOf(r.condition).variables[name] {
+			diags = append(diags, mistake("Invalid variable validation condition",
+				fmt.Sprintf("The condition for variable %q must refer to var.%s, or it would not judge its value.", name, name), r.condition.Range().Ptr()))
 		}
 	}
 	return diags
+}
+
+// reservedNames are no variable's: a module block will have arguments of these
+// names.
+var reservedNames = []string{"count", "depends_on", "for_each", "lifecycle", "locals", "providers", "source", "version"}
+
+// typeOf reads a type constraint. The words list and map without an element type
+// are Terraform's old way to write list(any) and map(any).
+func typeOf(expr hcl.Expression) (cty.Type, *typeexpr.Defaults, hcl.Diagnostics) {
+	switch hcl.ExprAsKeyword(expr) {
+	case "list":
+		return cty.List(cty.DynamicPseudoType), nil, nil
+	case "map":
+		return cty.Map(cty.DynamicPseudoType), nil, nil
+	}
+	return typeexpr.TypeConstraintWithDefaults(expr)
 }
 
 // convert brings a value to the variable's type, with the defaults of optional
@@ -97,218 +119,6 @@ func (v *variable) convert(value cty.Value) (cty.Value, error) {
 		value = v.defaults.Apply(value)
 	}
 	return expressions.Convert(value, v.typ)
-}
-
-// given is a value that somebody gave to a variable.
-type given struct {
-	value cty.Value
-	text  string     // from the environment or -var: not parsed yet
-	file  bool       // value is set
-	from  string     // in words: "the environment variable WAYBILL_VAR_a"
-	at    *hcl.Range // nil on the command line
-}
-
-// gatherValues gives each variable its value: from the environment, then the
-// files of the directory, then -var and -var-file in their order. Of several
-// the last counts.
-func (c *Root) gatherValues() hcl.Diagnostics {
-	var diags hcl.Diagnostics
-	values := map[string]given{}
-	for name := range c.module.variables {
-		key := "WAYBILL_VAR_" + name
-		if text, ok := c.opts.Environ(key); ok {
-			values[name] = given{text: text, from: "the environment variable " + key}
-		}
-	}
-	files, unread := c.valueFiles()
-	diags = append(diags, unread...)
-	for _, file := range files {
-		diags = append(diags, c.readValues(file, values)...)
-	}
-	for _, given := range c.opts.Vars {
-		if given.File {
-			path, err := filepath.Abs(given.Text)
-			if err != nil {
-				path = given.Text
-			}
-			diags = append(diags, c.readValues(valueFile{path: path, shown: given.Text}, values)...)
-			continue
-		}
-		diags = append(diags, c.readOption(given.Text, values)...)
-	}
-	for _, name := range sortedKeys(c.module.variables) {
-		v := c.module.variables[name]
-		g, ok := values[name]
-		diags = append(diags, c.assign(v, g, ok)...)
-	}
-	return diags
-}
-
-// readOption reads one -var.
-func (c *Root) readOption(option string, values map[string]given) hcl.Diagnostics {
-	name, text, ok := strings.Cut(option, "=")
-	name = nameOf(name)
-	switch trimmed := strings.TrimSpace(name); {
-	case !ok || trimmed == "":
-		return hcl.Diagnostics{mistake("Invalid -var option", "An option of -var must be a variable name and a value separated by an equals sign, like -var=\"key=value\".", nil)}
-	case trimmed != name:
-		return hcl.Diagnostics{mistake("Invalid -var option", fmt.Sprintf("The variable name %q has spaces around it. Write -var=\"%s=...\", without spaces before the equals sign.", name, trimmed), nil)}
-	case c.module.variables[name] == nil:
-		return hcl.Diagnostics{undeclared("Value for undeclared variable",
-			fmt.Sprintf("A variable named %q was assigned on the command line, but the configuration does not declare a variable of that name.%s", name, didYouMean(name, sortedKeys(c.module.variables))), nil)}
-	}
-	values[name] = given{text: text, from: fmt.Sprintf("the option -var %s=...", name)}
-	return nil
-}
-
-// valueFile is a file of variable values.
-type valueFile struct{ path, shown string }
-
-// valueFiles are the directory's: waybill.wbvars, then *.auto.wbvars in the order
-// of their names, each as .hcl or .json.
-func (c *Root) valueFiles() ([]valueFile, hcl.Diagnostics) {
-	// What is there and cannot be read is a mistake, not nothing; an unreadable
-	// directory was told before.
-	list := func(pattern string) []string {
-		names, _ := c.opts.Files.List(pattern)
-		return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
-	}
-	auto := slices.Concat(list("*.auto.wbvars.hcl"), list("*.auto.wbvars.json"))
-	slices.Sort(auto)
-	var files []valueFile
-	for _, name := range slices.Concat(list("waybill.wbvars.hcl"), list("waybill.wbvars.json"), auto) {
-		files = append(files, valueFile{path: filepath.Join(c.dir, name), shown: name})
-	}
-	var diags hcl.Diagnostics
-	for _, name := range slices.Concat(list("waybill.wbvars"), list("*.auto.wbvars")) {
-		d := mistake("Variables file is not read", fmt.Sprintf("The file %s is not read, for its name does not say its syntax. Call it %s.hcl, or %s.json.", name, name, name), nil)
-		d.Severity = hcl.DiagWarning
-		diags = append(diags, d)
-	}
-	return files, diags
-}
-
-// readValues reads one file of values. What it says of undeclared variables is
-// a mistake in a file that was named, since its writer meant this
-// configuration, and a warning in the others, as in Terraform.
-func (c *Root) readValues(f valueFile, values map[string]given) hcl.Diagnostics {
-	src, err := c.opts.Files.Read(f.path)
-	if err != nil {
-		return hcl.Diagnostics{mistake("Unreadable variables file", fmt.Sprintf("The variables file %s cannot be read: %s.", f.shown, plainError(err)), nil)}
-	}
-	file, diags := c.parse(f.shown, src)
-	if file == nil || file.Body == nil {
-		return diags
-	}
-	attrs, attrDiags := file.Body.JustAttributes()
-	diags = append(diags, attrDiags...)
-	for _, attr := range attributesInOrder(attrs) {
-		name := nameOf(attr.Name)
-		v := c.module.variables[name]
-		if v == nil {
-			d := undeclared("Value for undeclared variable",
-				fmt.Sprintf("The configuration does not declare a variable named %q, but a value was found in the file %s.%s", attr.Name, f.shown, didYouMean(attr.Name, sortedKeys(c.module.variables))), attr.NameRange.Ptr())
-			d.Severity = hcl.DiagWarning
-			diags = append(diags, d)
-			continue
-		}
-		value, valueDiags := attr.Expr.Value(nil)
-		if v.sensitive {
-			for _, d := range valueDiags { // its source line may hold the secret
-				d.Subject, d.Context, d.Expression = attr.NameRange.Ptr(), nil, nil
-			}
-		}
-		diags = append(diags, valueDiags...)
-		at := attr.Expr.Range()
-		if v.sensitive {
-			at = v.declared
-		}
-		if valueDiags.HasErrors() {
-			value = cty.DynamicVal
-		}
-		values[name] = given{value: value, file: true, from: "the file " + f.shown, at: at.Ptr()}
-	}
-	return diags
-}
-
-// assign gives a variable its value.
-func (c *Root) assign(v *variable, g given, ok bool) hcl.Diagnostics {
-	unknown := cty.UnknownVal(v.typ.WithoutOptionalAttributesDeep())
-	set := func(value cty.Value) {
-		if v.sensitive {
-			collectSecrets(value, c.read.secret)
-			value = value.Mark(markSensitive)
-		}
-		v.value = value
-	}
-	if !ok {
-		switch {
-		case c.opts.ValuesLater:
-			set(unknown)
-		case v.def != cty.NilVal:
-			set(v.def)
-		case c.opts.Offline:
-			set(unknown)
-		default:
-			set(unknown)
-			return hcl.Diagnostics{mistake("No value for required variable",
-				fmt.Sprintf("The input variable %q is not set, and has no default value. Use -var %s=..., a -var-file or the environment variable WAYBILL_VAR_%s to provide a value for this variable.", v.name, v.name, v.name), v.declared.Ptr())}
-		}
-		return nil
-	}
-	at := g.at
-	if at == nil {
-		at = v.declared.Ptr()
-	}
-	value := g.value
-	if !g.file {
-		if v.sensitive {
-			c.read.secret(g.text)
-		}
-		parsed, err := v.parse(g.text)
-		if err != nil {
-			set(unknown)
-			return hcl.Diagnostics{mistake("Invalid value for input variable",
-				fmt.Sprintf("The value that %s gives to var.%s is not an expression: write it as in a variables file, strings within it in quotes.", g.from, v.name), at)}
-		}
-		value = parsed
-	}
-	value, err := v.convert(value)
-	if err != nil {
-		set(unknown)
-		return hcl.Diagnostics{mistake("Invalid value for input variable",
-			fmt.Sprintf("The value that %s gives to var.%s is not suitable for it: %s.", g.from, v.name, err), at)}
-	}
-	if value.IsNull() && !v.nullable {
-		if v.def == cty.NilVal {
-			set(unknown)
-			return hcl.Diagnostics{mistake("Required variable not set",
-				fmt.Sprintf("The value that %s gives to var.%s is null, which is not allowed because the variable has nullable = false.", g.from, v.name), at)}
-		}
-		value = v.def
-	}
-	set(value)
-	return nil
-}
-
-// parse reads the text of -var and of the environment: itself for a primitive
-// type or none, else an HCL expression. any is a type.
-func (v *variable) parse(text string) (cty.Value, error) {
-	if v.untyped || v.typ.IsPrimitiveType() {
-		return cty.StringVal(text), nil
-	}
-	if diags := expressions.CheckText("", []byte(text)); diags.HasErrors() {
-		return cty.DynamicVal, diags
-	}
-	expr, diags := hclsyntax.ParseExpression([]byte(text), "", hcl.InitialPos)
-	if diags.HasErrors() {
-		return cty.DynamicVal, diags
-	}
-	value, diags := expr.Value(nil)
-	if diags.HasErrors() {
-		return cty.DynamicVal, diags
-	}
-	return value, nil
 }
 
 // checkVariables judges the values by the validation blocks.
