@@ -88,3 +88,19 @@ func TestWrapWideText(t *testing.T) {
 		t.Errorf("%d columns, want 4", got)
 	}
 }
+
+// Data that is asked for as it is stays exact in a pipe; a terminal is not driven by it.
+func TestExactOnATerminal(t *testing.T) {
+	const data = "a\x1b[2J\x00\xff\u202e\tb\n"
+	v, out, _ := capture()
+	v.Exact([]byte(data))
+	if out.String() != data {
+		t.Errorf("in a pipe: %q", out)
+	}
+	out.Reset()
+	v.Out.terminal = true
+	v.Exact([]byte(data))
+	if want := `a\u001b[2J\u0000\xff\u202e` + "\tb\n"; out.String() != want {
+		t.Errorf("on a terminal: %q, want %q", out, want)
+	}
+}
