@@ -16,8 +16,8 @@ type damage struct {
 
 // note remembers an error that tells of damage, and returns it as it is.
 func (d *damage) note(err error) error {
-	_, cut := errors.AsType[*cutOff](err)
-	if err == nil || !cut && !errors.Is(err, state.ErrCorrupt) {
+	cut, is := errors.AsType[*cutOff](err)
+	if err == nil || !(is && cut.lasting) && !errors.Is(err, state.ErrCorrupt) {
 		return err
 	}
 	d.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/waybill-dev/waybill/state"
 )
@@ -32,6 +33,13 @@ type files struct {
 	real    string // path without symbolic links: SQLite puts its own files beside it
 	page    int64  // size of a page of the database
 	walSize int64  // of the write-ahead log after the last transaction
+
+	// The database itself changes only when the log is moved into it. head is how it
+	// began after the last transaction, moved how much of the log SQLite had moved
+	// when head was taken, and salt tells one beginning of the log from the next.
+	head  [100]byte
+	salt  [8]byte
+	moved int64
 }
 
 // fileID tells files apart, whatever they are called.
@@ -109,7 +117,54 @@ func (f *files) opened(c *conn) (err error) {
 		return fmt.Errorf("state %s: its write-ahead log: %w", f.path, err)
 	}
 	f.walSize = f.walID.size
+	if err := f.remember(c); err != nil {
+		return err
+	}
 	return f.intact(c)
+}
+
+// beginning reads how the database begins.
+func (f *files) beginning() (head [100]byte, err error) {
+	switch n, err := f.db.ReadAt(head[:], 0); {
+	case n == len(head):
+		return head, nil
+	case err == io.EOF:
+		return head, &cutOff{error: f.replaced("its database was emptied")}
+	default:
+		return head, fmt.Errorf("state %s: its beginning: %w", f.path, err)
+	}
+}
+
+// remember takes note of how the database begins.
+func (f *files) remember(c *conn) (err error) {
+	row, ok, err := c.one(countFrames)
+	if err == nil && ok {
+		f.moved = row.int(2)
+		f.head, err = f.beginning()
+	}
+	return err
+}
+
+// overwritten reports a database that was written to between two transactions by
+// another than SQLite: a backup that was copied over it, which leaves the file what
+// it is and its content another's. Who moves the log into it says so in the log's
+// index, once he has: he is waited for.
+func (f *files) overwritten(c *conn, hadLog bool) error {
+	head, err := f.beginning()
+	if err != nil || head == f.head {
+		return err
+	}
+	for range 100 {
+		row, _, err := c.one(countFrames)
+		if err != nil {
+			return err
+		}
+		if frames, moved := row.int(1), row.int(2); moved != f.moved || frames == 0 && hadLog {
+			return f.remember(c)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return &cutOff{error: f.replaced("its database was written over")}
 }
 
 // intact reports what is wrong with the files before a transaction: an error that
@@ -119,10 +174,13 @@ func (f *files) intact(c *conn) error {
 	if err != nil {
 		return err
 	}
+	hadLog := f.walSize > 0
 	if wal.size < f.walSize {
-		return f.explainShorter(c)
+		if err := f.explainShorter(c); err != nil {
+			return err
+		}
 	}
-	return nil
+	return f.overwritten(c, hadLog)
 }
 
 // kept reports what is wrong with the files after a transaction: then it may be
@@ -134,14 +192,21 @@ func (f *files) kept(c *conn) error {
 	}
 	f.walSize = wal.size
 	// A log that was cut off while it was written to has a hole where it began.
-	var head [4]byte
-	if _, err := f.wal.ReadAt(head[:], 0); err != nil && err != io.EOF {
+	var log [24]byte
+	if _, err := f.wal.ReadAt(log[:], 0); err != nil && err != io.EOF {
 		return fmt.Errorf("state %s: its write-ahead log: %w", f.path, err)
 	}
-	if magic := binary.BigEndian.Uint32(head[:]); magic&^1 != walMagic {
+	if magic := binary.BigEndian.Uint32(log[:]); magic&^1 != walMagic {
 		return f.explainShorter(c)
 	}
-	return nil
+	if salt := [8]byte(log[16:]); salt != f.salt {
+		f.salt, f.moved = salt, 0 // it began anew: nothing of it is moved yet
+	}
+	head, err := f.beginning()
+	if err == nil && head != f.head { // the transaction moved the log
+		err = f.remember(c)
+	}
+	return err
 }
 
 // walMagic begins a write-ahead log, but for its last bit (the order of bytes in
@@ -194,7 +259,7 @@ func (f *files) explainShorter(c *conn) error {
 			return fmt.Errorf("state %s: its write-ahead log: %w", f.path, err)
 		}
 		if wal.size < 32+frames*(24+f.page) || binary.BigEndian.Uint32(head[:])&^1 != walMagic {
-			return &cutOff{f.replaced("its write-ahead log was cut off")}
+			return &cutOff{error: f.replaced("its write-ahead log was cut off"), lasting: true}
 		}
 	}
 	f.walSize = wal.size
@@ -204,9 +269,12 @@ func (f *files) explainShorter(c *conn) error {
 // countFrames asks how much SQLite believes to be in the write-ahead log.
 var countFrames = &query{"write-ahead log", "PRAGMA wal_checkpoint(NOOP)"}
 
-// cutOff is a write-ahead log that lost its end: nothing may be moved from it into
-// the database any more.
-type cutOff struct{ error }
+// cutOff is a log that does not go with its database any more: nothing may be moved
+// from the one into the other.
+type cutOff struct {
+	error
+	lasting bool // whatever is found later
+}
 
 func (e *cutOff) Unwrap() error { return e.error }
 
