@@ -192,7 +192,7 @@ func (p *program) firstSettings(ctx context.Context, o hclspec.Options, sandboxe
 		diags = more
 	}
 	p.view.Diagnostics(cfg.Sources(), diags)
-	return settings, "", errors.New("the configuration cannot be loaded, and no last good one is kept beside the state: mend it, then start the agent again")
+	return settings, "", errors.New("the configuration cannot be loaded, and no last good one is kept beside the state: fix it, then start the agent again")
 }
 
 // keptSettings are those of the first last good configuration that is kept beside

@@ -168,7 +168,7 @@ func (p *program) openReader(flags stateFlags) (state.Reader, located, error) {
 }
 
 // errUnlocated: the configuration does not say where the state is.
-var errUnlocated = errors.New("where the state is cannot be told before the configuration is mended")
+var errUnlocated = errors.New("where the state is cannot be known before the configuration is fixed")
 
 // noStateError says that there is no state yet, and where.
 type noStateError struct{ path string }

@@ -15,7 +15,7 @@ func rawShowCommand() *command {
 		name:    "raw show",
 		args:    "ID",
 		summary: "Print a vendor's exact bytes",
-		detail:  "history and records name the raw_id of what they tell. What it was and when it came is told on standard error.",
+		detail:  "history and records name the raw_id of what they tell. What it was and when it came is printed on standard error.",
 		minArgs: 1,
 		maxArgs: 1,
 		flags:   flags.register,

@@ -95,7 +95,7 @@ func (p *program) stateMove(ctx context.Context, store state.Store, from, to pla
 			target = target.WithKey(item.Address.Key())
 		}
 		if item.Address == target {
-			return fmt.Errorf("%s is where it stands already", target)
+			return fmt.Errorf("%s is its address already", target)
 		}
 		switch _, err := store.Item(ctx, target); {
 		case err == nil:

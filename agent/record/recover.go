@@ -139,7 +139,7 @@ func (c *Recorder) finish(ctx context.Context) error {
 func (c *Recorder) takeInFile(ctx context.Context, name string, open *begun) error {
 	told, raw, err := readSpill(name)
 	if errors.Is(err, errDamaged) {
-		c.log.Error("a spill file is damaged; it is set aside, and a loss window tells of its pull", "file", name+damagedExt)
+		c.log.Error("a spill file is damaged; it is set aside, and its pull is recorded as a loss window", "file", name+damagedExt)
 		if err := os.Rename(name, name+damagedExt); err != nil {
 			return fmt.Errorf("set damaged spill file aside: %w", err)
 		}

@@ -1,6 +1,6 @@
 // Package replay derives again. Parsing is a pure function of bytes and schema, so
 // what was derived from the vendors' bytes can be derived again once a parser has
-// learnt something.
+// learnt to read more.
 //
 //	raw of a pull, a callback -> records, each beside what was made of it before
 //	    equal                    it stays, untouched

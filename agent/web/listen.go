@@ -1,4 +1,4 @@
-// Package web talks HTTP: it receives callbacks, tells how the agent does and takes
+// Package web talks HTTP: it receives callbacks, reports the agent's health and takes
 // orders, on two listeners.
 //
 // It touches nothing itself: it asks through small interfaces and has callbacks

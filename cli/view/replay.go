@@ -120,7 +120,7 @@ func (v *View) Replayed(r *plan.Replayed, quarantinedOnly bool) {
 		v.Note("Nothing is quarantined. To derive everything again, run: waybill replay -all")
 	}
 	if r.Quarantined > 0 {
-		v.Note("Still in quarantine: %s. waybill records -status=quarantined tells why.", plural(r.Quarantined, "record"))
+		v.Note("Still in quarantine: %s. waybill records -status=quarantined shows why.", plural(r.Quarantined, "record"))
 	}
 	if r.Unreadable > 0 {
 		v.Note("Not derived by this version, and kept as they were: %d.", r.Unreadable)

@@ -12,7 +12,7 @@ import (
 )
 
 // errCredentials is the last word of a pass that a vendor refused.
-var errCredentials = errors.New("a vendor refused the credentials: mend the provider block, the environment or the clock, as the warning above says; everything else is done")
+var errCredentials = errors.New("a vendor refused the credentials: correct the provider block, the environment or the clock, as the warning above says; everything else is done")
 
 // changedOutputs prints the outputs that change.
 func (t *textPass) changedOutputs(list []plan.OutputChange) {

@@ -1,8 +1,9 @@
 // Package sqlite keeps Waybill's state in one SQLite file: one writer that
 // groups commits, any number of readers beside it in any process.
 //
-// Beside the database waybill.db stand waybill.db-wal and waybill.db-shm, which
-// SQLite keeps, and waybill.db.lock, which names the writer.
+// Beside the database waybill.db SQLite keeps waybill.db-wal and waybill.db-shm; the
+// package keeps waybill.db.lock, which names the writer, and waybill.db.seen, by which
+// a restored backup is recognised.
 package sqlite
 
 import (
