@@ -345,14 +345,14 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 	defer beat.Stop()
 	var lastBeat time.Time
 	for {
-		now := a.runner.Now()
-		a.turned.Store(now.UnixNano())
+		a.turned.Store(a.runner.Now().UnixNano())
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-served:
 			return err
 		case <-beat.C:
+			now := a.runner.Now()
 			a.journal.tell(a.log, now, false)
 			if now.Sub(lastBeat).Abs() < beatEvery && a.healthy() { // a clock that is set back puts no beat off
 				continue

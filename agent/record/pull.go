@@ -26,11 +26,13 @@ import (
 // pulled is what one page came to.
 type pulled struct {
 	reports int
-	full    bool // as many as asked for: there may be more
+	full    bool // as many as asked for, and some of them new: there may be more
+	stuck   bool // as many as asked for, and none of them new
 	err     error
 }
 
-// Drain pulls page after page for a policy while they come full and it says so.
+// Drain pulls page after page for a policy while they come full, bring something
+// new, and it says so.
 // ctx keeps another page from being begun, and cuts none off; each is told of what
 // every page brought. vendorErr is the vendor's, or schedule.ErrNoCall; after fatal,
 // the state's, no further pull may be made.
@@ -42,6 +44,12 @@ func (c *Recorder) Drain(ctx context.Context, item *plan.Item, a *providers.Acco
 		}
 		if err != nil {
 			return schedule.ErrNoCall, err
+		}
+		if _, said := c.stuck.LoadOrStore(item.ID, true); !page.stuck {
+			c.stuck.Delete(item.ID)
+		} else if !said {
+			c.log.Warn("a full page brought nothing new, as if the vendor did not delete what it told: it is asked again after interval",
+				"address", item.Address.String(), "account", item.Account)
 		}
 		if vendorErr = page.err; vendorErr != nil || !page.full || !c.drains(item) {
 			break
@@ -181,7 +189,8 @@ func (c *Recorder) derivePull(ctx context.Context, raw *state.Raw, intent *state
 		c.meter.Pulled(raw.Account, batch.NewRecords)
 	}
 	c.Recorded()
-	return pulled{reports: len(page.Records), full: page.Err == nil && len(page.Records) >= intent.Limit, err: page.Err}, nil
+	full := page.Err == nil && len(page.Records) >= intent.Limit
+	return pulled{reports: len(page.Records), full: full && batch.NewRecords > 0, stuck: full && batch.NewRecords == 0, err: page.Err}, nil
 }
 
 // Parse is what a pull's or a callback's bytes come to: pure. A callback is

@@ -82,7 +82,9 @@ type Recorder struct {
 	// verdicts are, by intent, the ends of pulls that brought nothing and of which the
 	// state could not be told: only this process knows that nothing was lost there.
 	verdicts sync.Map
-	abandon  <-chan struct{}
+	// stuck are the policies whose last page was full and brought nothing new, by id.
+	stuck   sync.Map
+	abandon <-chan struct{}
 
 	receiver receiving
 }
