@@ -3,6 +3,7 @@ package functions
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -52,6 +53,17 @@ var bounds = map[string]func(args []cty.Value) error{
 	},
 	"split": func(args []cty.Value) error {
 		return elementsOf(strings.Count(args[1].AsString(), args[0].AsString()))
+	},
+	"regexall": func(args []cty.Value) error {
+		text := args[1].AsString()
+		if len(text) < maxElements {
+			return nil // each match but an empty one takes a byte
+		}
+		pattern, err := regexp.Compile(args[0].AsString())
+		if err != nil {
+			return nil // told by the function
+		}
+		return elementsOf(len(pattern.FindAllStringIndex(text, maxElements+1)))
 	},
 	"parseint": func(args []cty.Value) error {
 		if args[0].Type() == cty.String && len(args[0].AsString()) > maxWidth {
