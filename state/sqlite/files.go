@@ -40,6 +40,8 @@ type files struct {
 	head  [100]byte
 	salt  [8]byte
 	moved int64
+	// patience is how often SQLite is asked who changed it.
+	patience int
 }
 
 // fileID tells files apart, whatever they are called.
@@ -139,7 +141,7 @@ func (f *files) beginning() (head [100]byte, err error) {
 func (f *files) remember(c *conn) (err error) {
 	row, ok, err := c.one(countFrames)
 	if err == nil && ok {
-		f.moved = row.int(2)
+		f.moved, f.patience = row.int(2), 100
 		f.head, err = f.beginning()
 	}
 	return err
@@ -154,7 +156,7 @@ func (f *files) overwritten(c *conn, hadLog bool) error {
 	if err != nil || head == f.head {
 		return err
 	}
-	for range 100 {
+	for f.patience = max(f.patience, 1); f.patience > 0; f.patience-- {
 		row, _, err := c.one(countFrames)
 		if err != nil {
 			return err
