@@ -142,6 +142,7 @@ func TestRSADecrypt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	//lint:ignore SA1019 rsadecrypt reads what Terraform reads: PKCS #1 v1.5
 	cipher, err := rsa.EncryptPKCS1v15(rand.Reader, &key.PublicKey, []byte("message"))
 	if err != nil {
 		t.Fatal(err)
