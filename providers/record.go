@@ -38,7 +38,7 @@ func ReadRecord(typ, noun string, text []byte) (r *Reading, ok bool) {
 	}
 	object, ok := tree.(map[string]any)
 	if err != nil || !ok {
-		r.Quarantine("the " + noun + " is not a JSON object")
+		r.Quarantine("the " + noun + " " + NotJSON(text))
 		r.Record.Digest, r.Record.Attributes = Digest(text), []byte("{}")
 		return r, false
 	}

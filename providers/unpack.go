@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // MaxCallback bounds the body of a callback, in bytes, as it came and as it is
@@ -23,7 +24,7 @@ const maxLayers = 3
 // say that it is compressed (no JSON begins so), replay reads old ones too.
 //
 // gzip and deflate (in zlib's form) are unpacked; br, zstd and deflate without
-// its header are not, and are told as content that is not JSON. The content may
+// its header are not, and are told as content that is no text (NotJSON). The content may
 // have at most bound bytes. With an error it is the beginning that could be
 // read: the rest is cut off, damaged, or beyond the bound.
 func Unpack(body []byte, bound int) (content []byte, err error) {
@@ -45,6 +46,15 @@ func Unpack(body []byte, bound int) (content []byte, err error) {
 		return nil, errors.New("is compressed again and again")
 	}
 	return content, err
+}
+
+// NotJSON says of content that holds no JSON object what it is not, for an error
+// or a reason: "the answer " + NotJSON(body).
+func NotJSON(content []byte) string {
+	if utf8.Valid(content) {
+		return "is not a JSON object"
+	}
+	return "is no text and not a JSON object; where it is compressed, ask for gzip or deflate, which are read"
 }
 
 var errTooLarge = errors.New("unpacks to more than is taken")

@@ -59,7 +59,7 @@ func (o *observer) observe(target providers.Target, a providers.Answer) (plan.Ob
 		if fault := providers.JudgeStatus(vendor, a, credentials, ""); fault != nil {
 			return plan.Observation{}, fault
 		}
-		return plan.Observation{}, wrong("the answer is not a JSON object; check endpoint")
+		return plan.Observation{}, wrong("the answer %s; check endpoint", providers.NotJSON(a.Body))
 	}
 	envelope := providers.NewFields(object, repeated)
 	message, _ := envelope.Text("message")

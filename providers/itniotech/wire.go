@@ -24,7 +24,7 @@ func observe(target providers.Target, a providers.Answer) (plan.Observation, err
 		if fault := providers.JudgeStatus(vendor, a, credentials, ""); fault != nil {
 			return plan.Observation{}, fault
 		}
-		return plan.Observation{}, wrong("the answer is not a JSON object; check endpoint")
+		return plan.Observation{}, wrong("the answer %s; check endpoint", providers.NotJSON(a.Body))
 	}
 	envelope := providers.NewFields(object, repeated)
 	reason, _ := envelope.Text("reason")

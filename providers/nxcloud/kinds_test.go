@@ -113,6 +113,7 @@ func TestEssentials(t *testing.T) {
 		"code is blank":           {body("code", `""`), "no code"},
 		"code is a bool":          {body("code", `false`), "code in an unexpected form"},
 		"two codes":               {body("code", `[0,266]`), "code in an unexpected form"},
+		"brotli":                  {"\x0b\x02\x80hello\x03\xff", "gzip or deflate"},
 		"code twice":              {`{"requestId":"r-1","batchNo":"9","code":266,"code":0}`, "code twice"},
 		"the body is two objects": {"[" + body() + "," + body() + "]", "a list of 2"},
 	} {
