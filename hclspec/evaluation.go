@@ -131,7 +131,7 @@ func (e *Evaluation) next(ctx context.Context) (*Wave, hcl.Diagnostics) {
 	if err := ctx.Err(); err != nil {
 		return nil, hcl.Diagnostics{mistake("Interrupted", sentence(err.Error()), nil)}
 	}
-	diags = append(diags, e.identities.add(e.c, instances)...)
+	diags = append(diags, e.identities.add(e.c.module, e.c.accountsByName, instances)...)
 	if e.coming >= len(e.c.waves) {
 		e.identities = nil // no more can come
 	}

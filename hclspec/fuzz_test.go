@@ -68,6 +68,10 @@ func FuzzLoad(f *testing.F) {
 			_, more = e.Checks(context.Background())
 			diags = append(diags, more...)
 		}
+		if diags.HasErrors() && !costly(src) {
+			c.broken = brokenBy(fileDiags, c.parser.Files())
+			diags = c.Mistakes(context.Background(), c.broken.without(diags))
+		}
 		_ = printed(c, c.clean(diags))
 	})
 }

@@ -63,7 +63,7 @@ func (ids *identities) find(d *plan.Desired, here place32) *plan.Desired {
 const maxDuplicates = 50
 
 // add takes the instances of a wave in.
-func (ids *identities) add(c *Root, instances []plan.Desired) hcl.Diagnostics {
+func (ids *identities) add(m *Module, accounts map[string]*plan.Account, instances []plan.Desired) hcl.Diagnostics {
 	if ids.one == nil {
 		ids.one = make(map[uint64]place32, len(instances))
 	}
@@ -82,30 +82,30 @@ func (ids *identities) add(c *Root, instances []plan.Desired) hcl.Diagnostics {
 		}
 		diags = append(diags, mistake("Duplicate vendor record",
 			fmt.Sprintf("Both %s (%s) and %s (%s) name the record %q of account %s. A record is declared once: take one of them out.",
-				other.Address, declaredAt(other), d.Address, declaredAt(d), d.Identity, d.Account), c.module.resources[d.Address.Block()].declared.Ptr()))
+				other.Address, declaredAt(other), d.Address, declaredAt(d), d.Identity, d.Account), m.resources[d.Address.Block()].declared.Ptr()))
 	}
 	if duplicates > maxDuplicates {
 		diags = append(diags, mistake("Duplicate vendor records", fmt.Sprintf("%d more instances name a record that another one names.", duplicates-maxDuplicates), nil))
 	}
-	return append(diags, ids.addQueues(c, instances)...)
+	return append(diags, ids.addQueues(m, accounts, instances)...)
 }
 
 func declaredAt(d *plan.Desired) string { return fmt.Sprintf("%s:%d", d.Origin.File, d.Origin.Line) }
 
 // addQueues judges pull policies of different accounts that drain one queue.
 // Two of one account are duplicate records already.
-func (ids *identities) addQueues(c *Root, instances []plan.Desired) hcl.Diagnostics {
+func (ids *identities) addQueues(m *Module, accounts map[string]*plan.Account, instances []plan.Desired) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	var r *resource
 	for i := range instances {
 		d := &instances[i]
 		if r == nil || r.name != d.Address.Name() || r.typ.Name != d.Address.Type() {
-			r = c.module.resources[d.Address.Block()]
+			r = m.resources[d.Address.Block()]
 		}
 		if r.typ.Kind != plan.Policy || r.typ.schema.Queue == nil {
 			continue
 		}
-		account := c.accountsByName[d.Account]
+		account := accounts[d.Account]
 		if account == nil || !account.Config.IsWhollyKnown() {
 			continue
 		}
