@@ -44,6 +44,9 @@ func (a *Agent) configure(ctx context.Context) {
 			}
 		case <-evaluate.C:
 			waiting = false
+			if a.unrecorded() {
+				continue // the reload that is tried again evaluates everything
+			}
 			started := time.Now()
 			err := a.evaluateAgain(ctx)
 			a.evaluated(err)
@@ -52,6 +55,22 @@ func (a *Agent) configure(ctx context.Context) {
 				evaluate.Reset(max(pause, 5*time.Second)) // the state's trouble passes
 			}
 		}
+	}
+}
+
+// unrecorded reports whether a reload is tried again. What ran before stays in
+// force meanwhile, and declares nothing: a part of the reload may be recorded.
+func (a *Agent) unrecorded() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reload.unrecorded
+}
+
+// evaluateSoon asks for another evaluation of what runs.
+func (a *Agent) evaluateSoon() {
+	select {
+	case a.changed <- struct{}{}:
+	default: // one is asked for already
 	}
 }
 

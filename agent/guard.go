@@ -46,7 +46,7 @@ func (g guard) judge(f forgetting) error {
 	limit, which := g.declared, ""
 	if g.running != nil && !g.running.Allows(f.forgets, f.awaited) {
 		limit = *g.running
-		if g.declared != limit {
+		if g.declared.String() != limit.String() {
 			which = "; a change of max_forget is in force only once it is taken, so make it alone first"
 		}
 	}

@@ -88,6 +88,9 @@ func TestTheGuardOfForgets(t *testing.T) {
 				if c.refused != "" && !strings.Contains(warned, c.refused) || c.refused == "" && warned != "" {
 					t.Errorf("the plan says %q", warned)
 				}
+				if lifted := strings.Contains(name, "lifts"); strings.Contains(warned, "make it alone first") != lifted {
+					t.Errorf("the plan says %q", warned)
+				}
 				if strings.HasPrefix(c.refused, "it would") && !strings.Contains(warned, "the agent would refuse this") {
 					t.Errorf("the plan says %q", warned)
 				}

@@ -311,10 +311,7 @@ func (a *Agent) sawChange(item *plan.Item, fields []value.Field) {
 	wanted := a.referred[item.Address.Block()]
 	a.mu.Unlock()
 	if wanted {
-		select {
-		case a.changed <- struct{}{}:
-		default:
-		}
+		a.evaluateSoon()
 	}
 }
 

@@ -109,14 +109,21 @@ func (a *Agent) reloaded(ctx context.Context, why string) error {
 	if err == nil {
 		err = a.rejudge(ctx)
 	}
+	if err != nil && ctx.Err() != nil {
+		a.log.Info("the end came before the reload was recorded; the next start takes it", "why", why)
+		return err
+	}
 	if err != nil {
 		a.refused(err)
-		if !errors.Is(err, errNotTaken) && ctx.Err() == nil {
+		if !errors.Is(err, errNotTaken) {
 			a.log.Error("the reload could not be recorded, and is tried again; what ran before runs on", "why", why, "error", err)
 			a.retry.after(err)
 			return fmt.Errorf("the reload could not be recorded, and is tried again: %w", err)
 		}
 		a.log.Error("the reload was refused; the last good configuration stays", "why", why, "error", err)
+		if a.refill { // of one before it a part may be recorded: what runs is declared whole again
+			a.evaluateSoon()
+		}
 		return err
 	}
 	a.mu.Lock()

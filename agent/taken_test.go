@@ -73,6 +73,9 @@ func TestARefusedReloadReachesNothing(t *testing.T) {
 		}
 		files("a", 3)
 		const config = `
+agent {
+  max_forget = "100%" # so that nothing but the snapshot stands in the way
+}
 resource "globfax_recipient" "first" {
   rcpt_ref = "first"
 }
@@ -133,14 +136,10 @@ resource "globfax_recipient" "late" {
 		}
 
 		// Mended, all of it is taken, the late file with it.
-		b.write("main.wb.hcl", "agent {\n  max_forget = \"100%\"\n}\n"+b.providersText()+config)
-		if status := b.post(adminURL+"/-/reload", ""); status != http.StatusInternalServerError {
-			t.Errorf("a change that lifts the guard which judges it: %d", status)
+		b.write("main.wb.hcl", b.providersText()+config)
+		if status := b.post(adminURL+"/-/reload", ""); status != http.StatusOK {
+			t.Errorf("reload of what was mended: %d", status)
 		}
-		b.end()
-		unlimited, err := hclspec.ParseForgetLimit("100%")
-		b.must(err)
-		b.must(b.start(func(o *agent.AgentOptions) { o.MaxForget = &unlimited }))
 		time.Sleep(time.Minute)
 		if after := strings.Join(b.addresses(), "\n"); !strings.Contains(after, "late-b") || !strings.Contains(after, " b_1") || strings.Contains(after, " a_1") {
 			t.Errorf("tracked after all was mended:\n%s", after)
@@ -331,4 +330,64 @@ func TestAnAgentEndsDuringALongEvaluation(t *testing.T) {
 		b.end()
 		close(forever)
 	})
+}
+
+// A reload of which only a part could be recorded: while it is tried again, what ran
+// before takes nothing of it back; when its mending is refused, what ran before is
+// declared whole again.
+func TestAReloadThatIsRecordedInPart(t *testing.T) {
+	for name, mended := range map[string]bool{"and then whole": true, "and then refused": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t)
+				var broken atomic.Bool
+				b.fault = func(op string) error {
+					if broken.Load() && op == "new item" {
+						return sqlite3.Error{Code: sqlite3.ErrFull}
+					}
+					return nil
+				}
+				config := func(names string) string {
+					return "agent {\n  max_forget = \"100%\"\n}\n" + b.providersText() + fmt.Sprintf(`
+resource "globfax_recipient" "fax" {
+  for_each = toset(%s)
+  rcpt_ref = each.key
+}
+resource "globfax_recipient" "again" {
+  for_each = { for k, r in globfax_recipient.fax : k => k if r.outcome == "failed" && k == "none" }
+  rcpt_ref = "again-${each.key}"
+}
+`, names)
+				}
+				for _, ref := range []string{"a", "b", "c", "d", "e"} {
+					b.must(b.vendors.AddRecipient(sandbox.Recipient{Ref: ref, Status: "sending"}))
+				}
+				b.write("main.wb.hcl", config(`["a", "b", "c"]`))
+				b.must(b.start())
+				before := b.addresses()
+
+				time.Sleep(5 * time.Minute) // nothing is observed any more that would have all evaluated again
+				broken.Store(true) // the forgets are recorded, the tracks are not
+				b.write("main.wb.hcl", config(`["a", "d", "e"]`))
+				if status := b.post(adminURL+"/-/reload", ""); status != http.StatusInternalServerError {
+					t.Errorf("reload: %d", status)
+				}
+				part := b.addresses()
+				if len(part) != 1 {
+					t.Fatalf("tracked: %q", part)
+				}
+				want := []string{`globfax_recipient.fax["a"] a`, `globfax_recipient.fax["d"] d`, `globfax_recipient.fax["e"] e`}
+				if !mended {
+					want = before
+					b.write("main.wb.hcl", "{")
+				}
+				broken.Store(false)
+				time.Sleep(20 * time.Minute)
+				if got := b.addresses(); !slices.Equal(got, want) {
+					t.Errorf("tracked: %q, want %q", got, want)
+				}
+				b.end()
+			})
+		})
+	}
 }
