@@ -362,6 +362,12 @@ func (a *Agent) evaluateAgain(ctx context.Context) error {
 	if err := a.rec.Adopt(ctx, ev.hcl, nil, "", changes); err != nil {
 		return err
 	}
+	a.mu.Lock()
+	grown := a.snapshot.Grown()
+	a.mu.Unlock()
+	if grown {
+		a.keep()
+	}
 	if err := a.recordResults(ctx, ev); err != nil {
 		return err
 	}

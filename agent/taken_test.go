@@ -224,6 +224,40 @@ resource "globfax_recipient" "other" {
 	})
 }
 
+// What is asked for once something was observed is kept too.
+func TestALateFileIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t)
+		b.must(b.vendors.AddRecipient(sandbox.Recipient{Ref: "first", Status: "failed", SettleAfter: sandbox.Duration(time.Minute)}))
+		b.write("late.txt", "late")
+		b.write("main.wb.hcl", b.providersText()+`
+resource "globfax_recipient" "first" {
+  rcpt_ref = "first"
+}
+resource "globfax_recipient" "late" {
+  for_each = { for k in ["late.txt"] : k => k if globfax_recipient.first.outcome == "failed" }
+  rcpt_ref = file(each.value)
+}
+`)
+		b.must(b.start())
+		time.Sleep(5 * time.Minute)
+		if got := b.addresses(); len(got) != 2 {
+			t.Fatalf("tracked: %q", got)
+		}
+		b.end()
+		b.must(os.Remove(filepath.Join(b.dir, "late.txt")))
+		b.write("main.wb.hcl", "{")
+		b.must(b.start())
+		if _, body := b.get(adminURL + "/-/ready"); strings.Contains(body, "not evaluated again") || !strings.Contains(body, "was refused") {
+			t.Errorf("ready: %s", body)
+		}
+		if got := b.addresses(); len(got) != 2 {
+			t.Errorf("tracked: %q", got)
+		}
+		b.end()
+	})
+}
+
 // The copy for a later start is tried again when it could not be written.
 func TestACopyThatCannotBeKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -367,7 +401,7 @@ resource "globfax_recipient" "again" {
 				before := b.addresses()
 
 				time.Sleep(5 * time.Minute) // nothing is observed any more that would have all evaluated again
-				broken.Store(true) // the forgets are recorded, the tracks are not
+				broken.Store(true)          // the forgets are recorded, the tracks are not
 				b.write("main.wb.hcl", config(`["a", "d", "e"]`))
 				if status := b.post(adminURL+"/-/reload", ""); status != http.StatusInternalServerError {
 					t.Errorf("reload: %d", status)

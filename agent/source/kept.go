@@ -101,6 +101,9 @@ func (k Kept) Keep(s *Snapshot) error {
 		return fmt.Errorf("write last-good manifest: %w", err)
 	}
 	failpoint.Hit(failpoint.KeepManifest)
+	s.mu.Lock()
+	s.kept = len(questions)
+	s.mu.Unlock()
 	return k.tidy(m.Copy)
 }
 

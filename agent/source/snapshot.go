@@ -30,6 +30,7 @@ type Snapshot struct {
 	stale    bool // something was asked for that had changed after begun
 	trail    *trail
 	revision Revision // once it was asked for
+	kept     int      // how many answers were kept
 }
 
 // The questions that a snapshot answers.
@@ -70,6 +71,13 @@ func (s *Snapshot) Dir() string { return s.dir }
 
 // Live reports whether it is of what stands there, and not of a copy.
 func (s *Snapshot) Live() bool { return s.onDisk }
+
+// Grown reports whether more was told than was kept.
+func (s *Snapshot) Grown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.onDisk && len(s.answers) > s.kept
+}
 
 // List implements hclspec.Files.
 func (s *Snapshot) List(pattern string) ([]string, error) {
