@@ -31,6 +31,12 @@ func (a *Agent) configure(ctx context.Context) {
 			if a.opts.Source.Changed() {
 				a.reloaded(ctx, "a file changed")
 			}
+		case <-a.setBack:
+			a.log.Warn("the clock was set back: the schedule is made anew")
+			if err := a.fill(ctx); err != nil && ctx.Err() == nil {
+				a.quiet.Error("schedule", "the schedule cannot be read; trying again", "error", err)
+				a.clockSetBack()
+			}
 		case <-a.retry.C:
 			a.again(ctx)
 		case <-compare.C:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -80,6 +81,7 @@ type Agent struct {
 	// referred are the blocks that others refer to: when their items change, the
 	// configuration is evaluated again.
 	referred map[string]bool
+	longest  map[string]time.Duration // see waits
 	reload   reloadState
 	failing  map[string]bool // checks that fail, as last logged
 	retry    *retry          // of what could not be written
@@ -91,6 +93,7 @@ type Agent struct {
 	items     int64 // that were tracked at the start
 	running   sync.WaitGroup
 	changed   chan struct{} // an item of a referred block changed
+	setBack   chan struct{} // the clock was set back
 	asked     chan chan error
 	ending    <-chan struct{} // closed when the agent is told to end
 	declared  atomic.Bool     // the declaration is recorded
@@ -104,7 +107,7 @@ func (r *Runner) RunAgent(ctx context.Context, store state.Store, opts AgentOpti
 	a := &Agent{
 		runner: r, opts: opts, store: store, log: r.Log, quiet: quiet.New(r.Log, r.Now), metrics: web.NewMetrics(r.Version), catalog: providers.NewCatalog(r.Vendors),
 		queues: make(map[string]*schedule.Queue), stops: make(map[string]context.CancelFunc),
-		changed: make(chan struct{}, 1), asked: make(chan chan error), retry: newRetry(),
+		changed: make(chan struct{}, 1), setBack: make(chan struct{}, 1), asked: make(chan chan error), retry: newRetry(),
 	}
 	a.journal = newJournal(a.metrics, r.Now())
 	abandon := make(chan struct{})
@@ -256,7 +259,7 @@ func (a *Agent) fill(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("read the schedule: %w", err)
 		case slot.Due.IsZero():
-		case slot.Due.Before(now):
+		case slot.Due.Before(now), slot.Due.Sub(now) > a.longestWait(slot):
 			overdue = append(overdue, slot)
 			late[slot.Account]++
 		default:
@@ -267,6 +270,32 @@ func (a *Agent) fill(ctx context.Context) error {
 		a.queueOf(slot.Type, slot.Account).Add(slot.ItemID, now.Add(schedule.Spread(late[slot.Account])), slot.Due)
 	}
 	return nil
+}
+
+// longestWait is how long an item in a slot may have to wait at most, as far as its
+// account tells: what is due later is looked at now, and judged by its own arguments.
+func (a *Agent) longestWait(slot state.Slot) time.Duration {
+	if t := a.catalog.Types[slot.Type]; t == nil || t.Kind == plan.Counted {
+		return math.MaxInt64 // it waits for records, and for its own deadlines
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return max(a.longest[slot.Account], plan.DefaultMaxInterval)
+}
+
+// waits notes how long items of each account may have to wait at most.
+func (a *Agent) waits(desired []plan.Desired, accounts map[string]*providers.Account) {
+	longest := make(map[string]time.Duration, len(accounts))
+	for name, account := range accounts {
+		longest[name] = account.MinInterval
+	}
+	for i := range desired {
+		d := &desired[i]
+		longest[d.Account] = max(longest[d.Account], record.LongestWait(d.Settings, 0))
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.longest = longest
 }
 
 // queueOf is the queue of items of a type in an account.
@@ -340,7 +369,7 @@ func (a *Agent) foldLoop(ctx context.Context) {
 func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 	beat := time.NewTicker(time.Second)
 	defer beat.Stop()
-	var lastBeat time.Time
+	var lastBeat, lastTick time.Time
 	for {
 		a.turned.Store(a.runner.Now().UnixNano())
 		select {
@@ -350,6 +379,10 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 			return err
 		case <-beat.C:
 			now := a.runner.Now()
+			if now.Before(lastTick) {
+				a.clockSetBack()
+			}
+			lastTick = now
 			a.journal.tell(a.log, now, false)
 			if now.Sub(lastBeat).Abs() < beatEvery && a.healthy() { // a clock that is set back puts no beat off
 				continue
@@ -364,6 +397,15 @@ func (a *Agent) loop(ctx context.Context, served <-chan error) error {
 				a.quiet.Error("taking in", "what was pulled before could not be taken in yet", "error", err)
 			}
 		}
+	}
+}
+
+// clockSetBack has the schedule filled again: what was scheduled by a clock that was
+// ahead would not come for as long.
+func (a *Agent) clockSetBack() {
+	select {
+	case a.setBack <- struct{}{}:
+	default:
 	}
 }
 

@@ -275,7 +275,7 @@ func (p *pass) readable(item *plan.Item, now time.Time) bool {
 	if item.Settings.Suspend {
 		return false
 	}
-	return item.ReadAt.IsZero() || !now.Before(item.ReadAt.Add(a.MinInterval))
+	return !now.Before(record.FloorEnds(item, a.MinInterval, now))
 }
 
 // known refuses addresses that name nothing tracked: a mistyped one would be

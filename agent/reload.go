@@ -246,6 +246,7 @@ func (a *Agent) accept(ctx context.Context, c *candidate, snapshot *source.Snaps
 		a.referred[block] = len(dependents) > 0
 	}
 	a.mu.Unlock()
+	a.waits(c.ev.desired, c.accounts)
 	a.connectQueues(ctx, c.accounts, fresh)
 	if a.refill && a.declared.Load() {
 		if err := a.fill(ctx); err != nil {

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 
+	"github.com/waybill-dev/waybill/agent/record"
 	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
@@ -23,12 +24,16 @@ func (a *Agent) attend(ctx context.Context, account *providers.Account, turn sch
 	if err != nil {
 		return schedule.Outcome{Err: schedule.ErrNoCall, Fatal: err}
 	}
+	now := a.runner.Now()
 	switch {
 	case account == nil || item.Settings.Suspend:
+	case t.Kind != plan.Counted && record.Due(item, account.MinInterval, now).After(now):
+		a.scheduled(item) // not yet, as it turns out
+		return schedule.Outcome{Err: schedule.ErrNoCall}
 	case t.Kind == plan.Policy:
 		vendorErr, fatal := a.rec.Drain(ctx, item, account, nil)
 		return schedule.Outcome{Err: vendorErr, Pause: max(item.Settings.MaxInterval, item.Settings.Interval), Fatal: fatal}
-	case t.Kind == plan.Polled && (item.ReadAt.IsZero() || !a.runner.Now().Before(item.ReadAt.Add(account.MinInterval))):
+	case t.Kind == plan.Polled && !now.Before(record.FloorEnds(item, account.MinInterval, now)):
 		vendorErr, fatal := a.rec.Read(work, item, account, answered)
 		return schedule.Outcome{Err: vendorErr, Pause: item.Settings.MaxInterval, Fatal: fatal}
 	}

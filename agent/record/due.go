@@ -16,10 +16,45 @@ type Pace struct {
 	jitter float64       // 0 to 1
 }
 
+// LongestWait is how long an item may have to wait for its next read or pull at
+// most: max_interval, or its interval, or the account's floor.
+func LongestWait(s plan.Settings, floor time.Duration) time.Duration {
+	return max(s.MaxInterval, s.Interval, floor)
+}
+
+// believed is a time until which an item is to wait, or the present where it lies
+// beyond the longest wait there is: then it was written by a clock that was ahead, and
+// nobody would look at the item until that clock is right.
+func believed(until time.Time, s plan.Settings, floor time.Duration, now time.Time) time.Time {
+	if until.Sub(now) > LongestWait(s, floor) {
+		return now
+	}
+	return until
+}
+
+// Due is when a polled item or a policy is read or pulled next, as far as its
+// recorded time can be believed; zero: never.
+func Due(item *plan.Item, floor time.Duration, now time.Time) time.Time {
+	if item.Due.IsZero() {
+		return time.Time{}
+	}
+	return believed(item.Due, item.Settings, floor, now)
+}
+
+// FloorEnds is until when an item may not be read again, as far as the recorded time
+// of its last read can be believed; zero before the first.
+func FloorEnds(item *plan.Item, floor time.Duration, now time.Time) time.Time {
+	if item.ReadAt.IsZero() {
+		return time.Time{}
+	}
+	return believed(item.ReadAt.Add(floor), item.Settings, floor, now)
+}
+
 // nextRead says when an item is read again after a reading; zero: never.
 //
 //	settled, suspended           never
-//	failed read                  the floor, doubled for each failure in a row; a later Retry-After wins
+//	failed read                  the floor, doubled for each failure in a row; a later Retry-After wins,
+//	                             up to the longest wait
 //	not found                    max_interval
 //	told something new           interval
 //	told nothing new             interval, doubled for each such read in a row
@@ -40,9 +75,7 @@ func nextRead(item *plan.Item, r Reading, p Pace) time.Time {
 	}
 	wait -= time.Duration(p.jitter * float64(wait) / 10) // up to a tenth sooner, never later
 	due := r.at.Add(max(wait, p.floor))
-	if retry := retryAfter(r); retry > 0 && r.at.Add(retry).After(due) {
-		due = r.at.Add(retry)
-	}
+	due = later(due, r.at.Add(min(retryAfter(r), LongestWait(p.Settings, p.floor))))
 	if giveUp := item.GiveUpAt(); giveUp.After(r.at) && giveUp.Before(due) {
 		due = later(giveUp, r.at.Add(p.floor))
 	}
@@ -61,9 +94,10 @@ func declaredDue(t *plan.Type, item *plan.Item, p Pace, deadline, now time.Time)
 	case item.ReadAt.IsZero():
 		return now
 	case t.Kind == plan.Policy:
-		return later(now, item.ReadAt.Add(p.Interval))
+		return later(now, believed(item.ReadAt.Add(p.Interval), p.Settings, p.floor, now))
 	}
-	return later(now, item.ReadAt.Add(max(p.floor, min(p.Interval, item.Due.Sub(item.ReadAt)))))
+	wait := max(p.floor, min(p.Interval, item.Due.Sub(item.ReadAt)))
+	return later(now, believed(item.ReadAt.Add(wait), p.Settings, p.floor, now))
 }
 
 // clockDue is when an item that was derived without a read is looked at next: at
@@ -79,7 +113,7 @@ func clockDue(t *plan.Type, item *plan.Item, p Pace, deadline, now time.Time) ti
 	var due time.Time
 	if t.Kind == plan.Polled && !p.Suspend {
 		// A floor that was raised meanwhile puts a turn off; it never takes it away.
-		due = later(later(item.Due, now), item.ReadAt.Add(p.floor))
+		due = later(later(Due(item, p.floor, now), now), FloorEnds(item, p.floor, now))
 	}
 	for _, at := range []time.Time{item.GiveUpAt(), deadline} {
 		if at.After(now) && (due.IsZero() || at.Before(due)) {

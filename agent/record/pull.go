@@ -353,7 +353,7 @@ func (c *Recorder) afterPull(under *terms, item *plan.Item, page providers.Page,
 	item.Due = time.Time{}
 	if !p.Suspend {
 		interval := backoff(p.Interval, max(item.Failures-1, 0), max(p.Interval, plan.DefaultMaxInterval))
-		item.Due = later(at.Add(interval), at.Add(wait))
+		item.Due = later(at.Add(interval), at.Add(min(wait, LongestWait(p.Settings, p.floor))))
 	}
 	fields, err := Rederive(t, item, plan.Tally{}, at)
 	if err != nil {

@@ -162,7 +162,7 @@ func (q *Queue) next(now time.Time) (*Turn, time.Duration) {
 		switch {
 		case len(q.heap) == 0 || (q.account != nil && q.account.Suspend):
 			return nil, time.Hour
-		case now.Before(q.hold):
+		case q.held(now):
 			return nil, q.hold.Sub(now)
 		case q.refused && len(q.inFlight) > 0:
 			return nil, time.Second // one probe at a time
@@ -176,7 +176,7 @@ func (q *Queue) next(now time.Time) (*Turn, time.Duration) {
 			q.missed[first.ID] = append(q.missed[first.ID], first)
 			continue
 		}
-		if at := q.unrecorded[first.ID]; !at.IsZero() && q.account != nil && now.Before(at.Add(q.account.MinInterval)) {
+		if at := q.unrecorded[first.ID]; !at.IsZero() && q.account != nil && now.Before(at.Add(q.account.MinInterval)) && at.Sub(now) <= q.account.MinInterval {
 			first.at = at.Add(q.account.MinInterval).UnixNano()
 			heap.Push(&q.heap, first)
 			continue
@@ -200,7 +200,7 @@ func (q *Queue) look(ctx context.Context, due Turn, answered func()) {
 	called := !errors.Is(outcome.Err, ErrNoCall)
 	if outcome.Fatal != nil && ctx.Err() == nil {
 		q.quiet.Error("state", "the state cannot be used; trying again", "account", q.name, "error", outcome.Fatal)
-		q.hold = now.Add(5 * time.Second)
+		q.holdFor(now, 5*time.Second)
 		again := q.hold
 		if called && q.account != nil {
 			q.unrecorded[due.ID] = now

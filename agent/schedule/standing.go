@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -13,21 +14,39 @@ type standing struct {
 	// hold is until when the account is left alone: a vendor's Retry-After, a pause
 	// after refused credentials, or a state that cannot be written.
 	hold    time.Time
-	refused bool // credentials were refused: after hold, one probe at a time
+	wait    time.Duration // for how long hold was when it was set
+	refused bool          // credentials were refused: after hold, one probe at a time
 	lastErr string
 }
 
-// Up reports whether the account's last call was answered, and what was wrong.
+// held reports whether the account is to be left alone. A hold that lies further
+// ahead than it was set for is that of a clock that was ahead.
+func (s *standing) held(now time.Time) bool {
+	return now.Before(s.hold) && s.hold.Sub(now) <= s.wait
+}
+
+func (s *standing) holdFor(now time.Time, wait time.Duration) {
+	s.hold, s.wait = now.Add(wait), wait
+}
+
+// Up reports whether the account's last call was answered, and what was wrong, with
+// until when it is left alone for that.
 func (q *Queue) Up() (ok bool, why string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.lastErr == "", q.lastErr
+	if why = q.lastErr; why != "" && q.held(q.now()) {
+		why = fmt.Sprintf("%s (asked again at %s)", why, q.hold.UTC().Format(time.RFC3339))
+	}
+	return q.lastErr == "", why
 }
 
 // heard draws from a call's end what it says of the account: refused credentials
 // pause it, with one probe per max_interval; a Retry-After holds it.
 func (s *standing) heard(account string, outcome Outcome, now time.Time, log *slog.Logger) {
 	if outcome.Err == nil {
+		if s.held(now) && s.lastErr != "" {
+			return // it was under way before, and says nothing of what holds now
+		}
 		if s.refused {
 			log.Info("the vendor accepts the credentials again", "account", account)
 		}
@@ -35,9 +54,8 @@ func (s *standing) heard(account string, outcome Outcome, now time.Time, log *sl
 		return
 	}
 	kind := providers.KindOf(outcome.Err)
-	if text := outcome.Err.Error(); text != s.lastErr {
-		log.Warn("the vendor did not answer as it should", "account", account, "kind", kind.String(), "error", text)
-		s.lastErr = text
+	if s.held(now) && s.lastErr != "" && kind != providers.Credentials && kind != providers.Permission && kind != providers.Throttled {
+		return // likewise
 	}
 	switch kind {
 	case providers.Credentials, providers.Permission:
@@ -45,16 +63,28 @@ func (s *standing) heard(account string, outcome Outcome, now time.Time, log *sl
 			log.Error("the vendor refuses the credentials: the account is paused; correct them and reload", "account", account, "error", outcome.Err)
 		}
 		s.refused = true
-		s.hold = now.Add(outcome.Pause)
+		s.holdFor(now, outcome.Pause)
 	case providers.Throttled:
 		wait := time.Second
 		if e, ok := errors.AsType[*providers.Error](outcome.Err); ok {
 			wait = max(wait, e.RetryAfter)
 		}
-		if until := now.Add(wait); until.After(s.hold) {
-			s.hold = until
+		if outcome.Pause > 0 {
+			wait = min(wait, outcome.Pause) // it is probed that often at least
 		}
-	case providers.WrongContent, providers.Rejected:
+		if !s.held(now) || now.Add(wait).After(s.hold) {
+			s.holdFor(now, wait)
+		}
+	}
+	if text := outcome.Err.Error(); text != s.lastErr {
+		args := []any{"account", account, "kind", kind.String(), "error", text}
+		if s.held(now) {
+			args = append(args, "asked_again", s.hold.UTC().Format(time.RFC3339))
+		}
+		log.Warn("the vendor did not answer as it should", args...)
+		s.lastErr = text
+	}
+	if kind == providers.WrongContent || kind == providers.Rejected {
 		s.lastErr = "" // one item's trouble, not the account's
 	}
 }
