@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,6 +105,7 @@ resource "ucloud_usms_message" "sms" {
 		}
 		return strings.NewReplacer("\n", " ", `"`, " ", "\\", " ").Replace(text)
 	}
+	var mu sync.Mutex // vendors are asked side by side
 	came := make(map[[32]byte]bool)
 	understood := func(said, phone string) string {
 		return `{"RetCode":0,"Message":"` + said + `","ReportSet":[{"SessionNo":"s1","Phone":"` + phone + `","ReceiptResult":"Success","UserId":"` + said + `"}],
@@ -126,6 +128,8 @@ resource "ucloud_usms_message" "sms" {
 	} {
 		w.runner.Transport = echoing{func(r *http.Request) (int, string) {
 			status, body := step.reply(heard(r))
+			mu.Lock()
+			defer mu.Unlock()
 			came[sha256.Sum256([]byte(body))] = true
 			return status, body
 		}}
