@@ -244,6 +244,18 @@ func TestProviderBlock(t *testing.T) {
 	}
 }
 
+// A price that names no currency is summed apart, and the reason tells it.
+func TestCostWithoutCurrency(t *testing.T) {
+	ty := nxcloud.Definition().Schema.Types[0]
+	v := ty.Derive(plan.Evidence{
+		Args:  providertest.Args(ty, map[string]cty.Value{"batch_no": cty.StringVal("901"), "expected": cty.NumberIntVal(2)}),
+		Tally: plan.Tally{Received: 2, Succeeded: 2, Costs: map[string]*apd.Decimal{"": apd.New(15, -1), "CNY": apd.New(2, -3)}},
+	})
+	if reason := v.GetAttr("reason").AsString(); !strings.Contains(reason, "1.5 of the cost names no currency") || !v.GetAttr("cost").IsNull() {
+		t.Errorf("%s, cost %#v", reason, v.GetAttr("cost"))
+	}
+}
+
 func FuzzRecords(f *testing.F) {
 	for _, name := range []string{"basic", "hlr", "failure"} {
 		f.Add(providertest.File(f, "testdata/"+name+".json"))
