@@ -130,6 +130,7 @@ func (p *pass) readAll(ctx context.Context, c *record.Recorder) error {
 				p.warn(item.Account, &item.Address, vendorErr)
 			}
 			p.mu.Lock()
+			p.answered[item.Account] = p.answered[item.Account] || vendorErr == nil
 			p.result.Reads++
 			p.mu.Unlock()
 			p.runner.progress("reading", done.Add(1), total)
@@ -165,6 +166,9 @@ func (p *pass) collectReads(ctx context.Context) ([]*plan.Item, error) {
 		unsettled := *item
 		unsettled.Settled = false
 		if !p.readable(&unsettled, now) {
+			if err := p.toldAgain(ctx, item, now); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		p.read[key] = true

@@ -109,6 +109,8 @@ type pass struct {
 	read     map[plan.Identity]bool // that this pass has read
 	refusals map[string]bool        // accounts whose credentials were refused
 	warnings map[string]*plan.Warning
+	retold   []plan.Warning  // failures of earlier passes, see toldAgain
+	answered map[string]bool // accounts of which this pass has heard a good answer
 }
 
 func (r *Runner) newPass(ctx context.Context, config *hclspec.Root, reader state.Reader, opts PassOptions) (*pass, hcl.Diagnostics, error) {
@@ -124,7 +126,7 @@ func (r *Runner) newPass(ctx context.Context, config *hclspec.Root, reader state
 	return &pass{
 		runner: r, config: config, opts: opts, catalog: c, declared: declared, accounts: accounts, reader: reader,
 		ev: newEvaluation(config, c, reader), result: &plan.Result{},
-		read: make(map[plan.Identity]bool), refusals: make(map[string]bool), warnings: make(map[string]*plan.Warning),
+		read: make(map[plan.Identity]bool), refusals: make(map[string]bool), warnings: make(map[string]*plan.Warning), answered: make(map[string]bool),
 	}, diags, nil
 }
 
@@ -180,6 +182,11 @@ func (p *pass) look(ctx context.Context, wave *hclspec.Wave) error {
 				})
 				continue
 			}
+			if p.opts.Refresh && t.Kind == plan.Polled {
+				if err := p.toldAgain(ctx, &declared, now); err != nil {
+					return err
+				}
+			}
 			if err := p.tick(t, item, declared, now); err != nil {
 				return err
 			}
@@ -200,6 +207,7 @@ func (p *pass) lookAt(ctx context.Context, t *plan.Type, item *plan.Item, declar
 	}
 	if r.Err == nil {
 		p.mu.Lock()
+		p.answered[item.Account] = true
 		p.result.Reads++
 		p.mu.Unlock()
 	}
@@ -276,6 +284,22 @@ func (p *pass) readable(item *plan.Item, now time.Time) bool {
 		return false
 	}
 	return !now.Before(record.FloorEnds(item, a.MinInterval, now))
+}
+
+// toldAgain warns of the failure of an item's last read, where the floor keeps it
+// from being read again now.
+func (p *pass) toldAgain(ctx context.Context, item *plan.Item, now time.Time) error {
+	a, ok := p.accounts[item.Account]
+	if !ok || a.Poller == nil || a.Suspend || item.Settled || item.Settings.Suspend || item.LastError == "" {
+		return nil
+	}
+	failure, err := record.LastFailure(ctx, p.reader, item, record.FloorEnds(item, a.MinInterval, now))
+	if failure != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.retold = append(p.retold, plan.Warning{Account: item.Account, Address: &item.Address, Err: failure})
+	}
+	return err
 }
 
 // known refuses addresses that name nothing tracked: a mistyped one would be
@@ -421,6 +445,13 @@ func (p *pass) assess(ctx context.Context) (hcl.Diagnostics, error) {
 	if err := p.expectations(ctx); err != nil {
 		return diags, err
 	}
+	for _, w := range p.retold {
+		if kind := providers.KindOf(w.Err); kind == providers.Credentials && p.answered[w.Account] {
+			continue // they are accepted by now
+		}
+		p.warn(w.Account, w.Address, w.Err)
+	}
+	p.retold = nil
 	slices.SortFunc(p.result.Plan.Drift, func(a, b plan.Change) int { return compareAddresses(a.Address, b.Address) })
 	for _, w := range p.warnings {
 		p.result.Warnings = append(p.result.Warnings, *w)

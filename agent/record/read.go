@@ -160,6 +160,9 @@ func (c *Recorder) recordReading(ctx context.Context, under *terms, t *plan.Type
 		}
 		batch.Items = []state.ItemWrite{{Item: next}}
 	}
+	if refuses(r.Err) {
+		batch.Notes = map[state.NoteKey]string{refusal(item.Account): next.LastError}
+	}
 	failpoint.Hit(failpoint.ReadAnswered)
 	if err := c.store.Commit(ctx, batch); err != nil {
 		return fmt.Errorf("record reading of %s: %w", item.Address, err)
