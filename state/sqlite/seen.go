@@ -81,7 +81,11 @@ func look(path string, meta state.Meta, newest time.Time, hadLog bool) (*seen, e
 // note writes down what is there, unless what was there before is still to be told.
 func (s *seen) note(meta state.Meta, closed bool, now time.Time) error {
 	next := sighting{Lineage: meta.Lineage, Stored: meta.Stored, At: now.UTC(), Closed: closed, First: s.last.First}
-	if s.closed || s.restored != nil || s.last.Lineage == next.Lineage && s.last.Stored == next.Stored && s.last.Closed == closed {
+	if s.closed || s.restored != nil {
+		return nil
+	}
+	if s.last.Lineage == next.Lineage && s.last.Stored == next.Stored && s.last.Closed == closed {
+		s.closed = closed // a late note that the state is open must not take this end back
 		return nil
 	}
 	if meta.Stored == 0 && s.last.Lineage == "" {
