@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -29,12 +30,10 @@ func TestEachCallFailsOnce(t *testing.T) {
 			dir := t.TempDir()
 			for n := 1; ; n++ {
 				path := filepath.Join(dir, fmt.Sprint(n))
-				calls, armed := 0, false
+				var calls atomic.Int64 // of the writer, and of what notes how much it stored
+				var armed atomic.Bool
 				s := open(t, path, sqlite.Options{Fault: func(op string) error {
-					if !armed {
-						return nil
-					}
-					if calls++; calls == n {
+					if armed.Load() && calls.Add(1) == int64(n) {
 						return c.fault
 					}
 					return nil
@@ -49,7 +48,7 @@ func TestEachCallFailsOnce(t *testing.T) {
 					b.Events = []plan.Event{{ItemID: item.ID, Address: item.Address}}
 					return b
 				}
-				armed = true // no goroutine calls before the first Commit
+				armed.Store(true)
 				failed := s.Commit(t.Context(), batch("first"))
 				if failed != nil {
 					if c.want != nil && !errors.Is(failed, c.want) {
@@ -82,7 +81,7 @@ func TestEachCallFailsOnce(t *testing.T) {
 					t.Fatalf("call %d: note %q, want %q, %d records, %d events, error %v", n, text, want, records, events, err)
 				}
 				r.Close()
-				if failed == nil && calls < n {
+				if failed == nil && calls.Load() < int64(n) {
 					if n < 10 {
 						t.Fatalf("only %d calls were made to fail", n-1)
 					}
