@@ -117,13 +117,16 @@ func notInThisVersion(what string, at hcl.Range) *hcl.Diagnostic {
 	return mistake("Not in this version", fmt.Sprintf("This version of Waybill has no %s. Take it out of the configuration.", what), at.Ptr())
 }
 
+// nameRule is said of every name that is none.
+const nameRule = "It begins with a letter or an underscore; letters, digits, underscores and dashes may follow."
+
 // checkName judges the name of a block.
 func checkName(kind, name string, at hcl.Range) hcl.Diagnostics {
 	if hclsyntax.ValidIdentifier(name) {
 		return nil
 	}
 	return hcl.Diagnostics{mistake("Invalid "+kind+" name",
-		fmt.Sprintf("The name %q must start with a letter or underscore and may contain only letters, digits, underscores, and dashes.", name), at.Ptr())}
+		fmt.Sprintf("%q cannot be a name. "+nameRule, name), at.Ptr())}
 }
 
 func duplicate(summary, detail string, at, first hcl.Range) *hcl.Diagnostic {
@@ -140,7 +143,7 @@ func (m *Module) decodeLocals(block *hcl.Block) hcl.Diagnostics {
 		name := nameOf(attr.Name)
 		if other, ok := m.locals[name]; ok {
 			diags = append(diags, duplicate("Duplicate local value definition",
-				"A local value named \""+attr.Name+"\" was already defined at %s. Local value names must be unique.", attr.NameRange, other.attr.NameRange))
+				"A local value named \""+attr.Name+"\" stands already at %s. Give one of the two another name.", attr.NameRange, other.attr.NameRange))
 			continue
 		}
 		m.locals[name] = &local{name: name, attr: attr, refs: newReferences()}
@@ -159,7 +162,7 @@ func (m *Module) decodeOutput(block *hcl.Block) hcl.Diagnostics {
 	diags = append(diags, contentDiags...)
 	if other, ok := m.outputs[name]; ok {
 		return append(diags, duplicate("Duplicate output definition",
-			"An output named \""+name+"\" was already defined at %s. Output names must be unique.", block.DefRange, other.declared))
+			"An output named \""+name+"\" stands already at %s. Give one of the two another name.", block.DefRange, other.declared))
 	}
 	o := &output{name: name, declared: block.DefRange, refs: newReferences(), value: content.Attributes["value"]}
 	diags = append(diags, constant(content.Attributes["description"], &o.description)...)
@@ -196,7 +199,7 @@ func (m *Module) decodeCheck(block *hcl.Block) hcl.Diagnostics {
 	diags = append(diags, contentDiags...)
 	if other, ok := m.checks[name]; ok {
 		return append(diags, duplicate("Duplicate check block",
-			"A check block named \""+name+"\" was already declared at %s. Names of check blocks must be unique.", block.DefRange, other.declared))
+			"A check block named \""+name+"\" stands already at %s. Give one of the two another name.", block.DefRange, other.declared))
 	}
 	k := &check{name: name, declared: block.DefRange, refs: newReferences()}
 	for _, b := range content.Blocks {
@@ -207,7 +210,7 @@ func (m *Module) decodeCheck(block *hcl.Block) hcl.Diagnostics {
 		}
 	}
 	if len(content.Blocks) == 0 {
-		diags = append(diags, mistake("Zero assert blocks", "Check blocks must have at least one assert block.", block.DefRange.Ptr()))
+		diags = append(diags, mistake("Zero assert blocks", "A check block without an assert block judges nothing. Give it an assert block with condition and error_message, or take it out.", block.DefRange.Ptr()))
 	}
 	m.checks[name] = k
 	return diags

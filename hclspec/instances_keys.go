@@ -93,24 +93,23 @@ func expandForEach(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) 
 	bad := func(detail string) (*expansion, *hcl.Diagnostic) {
 		return &expansion{failed: true}, mistake("Invalid for_each argument", detail, at.Ptr())
 	}
-	unsuitable := `The given "for_each" argument value is unsuitable: `
 	// Only the keys must not be sensitive: each.value may hold a secret.
 	value, marks := value.Unmark()
 	ty := value.Type()
 	switch {
 	case len(marks) > 0 || (ty.IsSetType() && value.ContainsMarked()):
-		return bad("Sensitive values, or values derived from sensitive values, cannot be used as for_each arguments. If used, the sensitive value could be exposed as a resource instance key.")
+		return bad("The keys of for_each stand in addresses, which everyone may read, and these are sensitive. Take keys that are not, and keep what is sensitive in the values of a map.")
 	case value.IsNull():
-		return bad(unsuitable + `the given "for_each" argument value is null. A map, or set of strings is allowed.`)
+		return bad("The value of for_each is null. Give a map or a set of strings; an empty one tracks nothing.")
 	case ty == cty.DynamicPseudoType:
 		return &expansion{deferred: true}, nil
 	case !ty.IsMapType() && !ty.IsSetType() && !ty.IsObjectType():
-		return bad(fmt.Sprintf(unsuitable+`the "for_each" argument must be a map, or set of strings, and you have provided a value of type %s.`, ty.FriendlyName()))
+		return bad(fmt.Sprintf("for_each takes a map or a set of strings, and this is of type %s. Make a set of a list with toset, or a map of it with a for expression.", ty.FriendlyName()))
 	case ty.IsSetType() && ty.ElementType() != cty.String && ty.ElementType() != cty.DynamicPseudoType:
 		if value.IsKnown() && value.LengthInt() == 0 {
 			break
 		}
-		d := mistake("Invalid for_each set argument", fmt.Sprintf(unsuitable+`"for_each" supports maps and sets of strings, but you have provided a set containing type %s.`, ty.ElementType().FriendlyName()), at.Ptr())
+		d := mistake("Invalid for_each set argument", fmt.Sprintf("A set in for_each holds strings, and this one holds elements of type %s. Convert it with toset([for x in ...: tostring(x)]).", ty.ElementType().FriendlyName()), at.Ptr())
 		return &expansion{failed: true}, d
 	case !value.IsKnown():
 		return &expansion{deferred: true}, nil
@@ -131,7 +130,7 @@ func expandForEach(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) 
 		case !key.IsKnown():
 			return &expansion{deferred: true}, nil
 		case key.IsNull():
-			d := mistake("Invalid for_each set argument", unsuitable+`"for_each" sets must not contain null values.`, at.Ptr())
+			d := mistake("Invalid for_each set argument", "The set in for_each holds a null, which cannot be a key. Take it out, such as with compact.", at.Ptr())
 			return &expansion{failed: true}, d
 		}
 		x.keys = append(x.keys, plan.StringKey(key.AsString()))
@@ -154,11 +153,11 @@ func expandCount(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) {
 	}
 	value, _ = value.Unmark() // how many there are gives no secret away, as Terraform has it
 	if value.IsNull() {
-		return bad(`The given "count" argument value is null. An integer is required.`)
+		return bad("The value of count is null. Give a whole number; 0 tracks nothing.")
 	}
 	value, err := expressions.Convert(value, cty.Number)
 	if err != nil {
-		return bad(`The given "count" argument value is unsuitable: ` + err.Error() + ".")
+		return bad("The value of count is not suitable: " + err.Error() + ".")
 	}
 	if !value.IsKnown() {
 		return &expansion{deferred: true}, nil
@@ -166,11 +165,11 @@ func expandCount(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) {
 	n, accuracy := value.AsBigFloat().Int64()
 	switch {
 	case value.AsBigFloat().Sign() < 0:
-		return bad(`The given "count" argument value is unsuitable: must be greater than or equal to zero.`)
+		return bad("The value of count is negative. Give zero or more.")
 	case n > maxCount:
-		return bad(`The given "count" argument value is unsuitable: value must be a whole number, between 0 and ` + strconv.Itoa(maxCount) + ".")
+		return bad("The value of count is not a whole number from 0 to " + strconv.Itoa(maxCount) + ".")
 	case accuracy != big.Exact:
-		return bad(`The given "count" argument value is unsuitable: value must be a whole number, between 0 and ` + strconv.Itoa(maxCount) + ".")
+		return bad("The value of count is not a whole number from 0 to " + strconv.Itoa(maxCount) + ".")
 	}
 	x := &expansion{keys: make([]plan.Key, n)}
 	for i := range x.keys {

@@ -217,7 +217,7 @@ func (b *builder) resolve(p *part) {
 	if p.attr == nil {
 		p.constant, p.value = true, p.fallback
 		if p.undefined && (p.arg.FromProvider || p.arg.Env != "") {
-			b.fail(mistake("Missing required argument", fmt.Sprintf("The argument %q is required, but no definition was found.", p.name), b.r.declared.Ptr()))
+			b.fail(mistake("Missing required argument", fmt.Sprintf("The argument %q is missing. Set it in this block.", p.name), b.r.declared.Ptr()))
 		}
 		b.skip = b.skip || p.undefined // of the others the block's schema told it
 		b.waits = b.waits || !p.value.IsWhollyKnown()

@@ -96,29 +96,29 @@ func (m *Module) checkMoves() hcl.Diagnostics {
 	for _, moved := range m.moves {
 		switch {
 		case moved.From == moved.To:
-			diags = append(diags, mistake("Redundant move statement", "This statement declares a move to where it comes from: "+moved.From.String()+".", moved.fromRange.Ptr()))
+			diags = append(diags, mistake("Redundant move statement", "This block moves "+moved.From.String()+" to where it is already. Take the block out, or mend one of its addresses.", moved.fromRange.Ptr()))
 			continue
 		case moved.From.Type() != moved.To.Type():
 			diags = append(diags, mistake("Resource type mismatch",
-				fmt.Sprintf("This statement declares a move from %s to %s, which is a resource of a different type.", moved.From, moved.To), moved.toRange.Ptr()))
+				fmt.Sprintf("This block moves %s to %s, which is of another type. An item keeps its type; to track another type, forget the one and declare the other.", moved.From, moved.To), moved.toRange.Ptr()))
 			continue
 		}
 		if other, ok := froms[moved.From]; ok {
 			diags = append(diags, mistake("Ambiguous move statements",
-				fmt.Sprintf("A statement at %s declared that %s moved to %s, but this statement instead declares that it moved to %s. Each resource can move to only one destination.",
+				fmt.Sprintf("The block at %s moves %s to %s, and this one moves it to %s. Keep one of the two.",
 					place(other.fromRange), moved.From, other.To, moved.To), moved.fromRange.Ptr()))
 			continue
 		}
 		if other, ok := tos[moved.To]; ok {
 			diags = append(diags, mistake("Ambiguous move statements",
-				fmt.Sprintf("A statement at %s declared that %s moved to %s, but this statement instead declares that %s moved there. Each resource can have moved from only one source.",
+				fmt.Sprintf("The block at %s moves %s to %s, and this one moves %s to the same place. Keep one of the two.",
 					place(other.fromRange), other.From, moved.To, moved.From), moved.toRange.Ptr()))
 			continue
 		}
 		froms[moved.From], tos[moved.To] = moved, moved
 		if r := m.resources[moved.From.Block()]; r != nil && moved.From.Key().IsNone() && (moved.To.Block() != moved.From.Block()) {
 			diags = append(diags, mistake("Moved object still exists",
-				fmt.Sprintf("This statement declares a move from %s, but that resource is still declared at %s. Change the configuration so that this resource is declared as %s instead.",
+				fmt.Sprintf("This block moves %s, but the resource at %s still has that name. Rename it to %s, or take this block out.",
 					moved.From, place(r.declared), moved.To), moved.fromRange.Ptr()))
 		}
 	}
@@ -129,7 +129,7 @@ func (m *Module) checkMoves() hcl.Diagnostics {
 			continue
 		}
 		diags = append(diags, mistake("Removed resource still exists",
-			fmt.Sprintf("This statement declares that %s was removed, but it is still declared at %s. Take the resource block out, or this one.", removed.address, place(r.declared)), removed.declared.Ptr()))
+			fmt.Sprintf("%s is removed here and yet stands at %s. Take the resource block out, or this one.", removed.address, place(r.declared)), removed.declared.Ptr()))
 	}
 	return diags
 }

@@ -90,7 +90,7 @@ func (c *Root) decodeProvider(block *hcl.Block) hcl.Diagnostics {
 		aliasDiags := constant(attr, &alias)
 		diags = append(diags, aliasDiags...)
 		if !aliasDiags.HasErrors() && !hclsyntax.ValidIdentifier(alias) {
-			diags = append(diags, mistake("Invalid provider configuration alias", "An alias must be a valid name. Names must start with a letter or underscore and may contain only letters, digits, underscores, and dashes.", attr.Expr.Range().Ptr()))
+			diags = append(diags, mistake("Invalid provider configuration alias", "This alias cannot be a name. "+nameRule, attr.Expr.Range().Ptr()))
 		}
 		if alias != "" {
 			p.account += "." + alias
@@ -110,10 +110,10 @@ func (c *Root) decodeProvider(block *hcl.Block) hcl.Diagnostics {
 	if other, ok := c.providers[p.account]; ok {
 		if p.account == name {
 			return append(diags, duplicate("Duplicate provider configuration",
-				"A default (non-aliased) provider configuration for \""+name+"\" was already given at %s. If multiple configurations are required, set the \"alias\" argument for alternative configurations.", block.DefRange, other.declared))
+				"The provider \""+name+"\" has a block without an alias already, at %s. Give each further account an alias of its own.", block.DefRange, other.declared))
 		}
 		return append(diags, duplicate("Duplicate provider configuration",
-			"A provider configuration "+p.account+" was already given at %s. Each configuration of a provider must have its own alias.", block.DefRange, other.declared))
+			"The account "+p.account+" has a block already, at %s. Give each account an alias of its own.", block.DefRange, other.declared))
 	}
 	c.providers[p.account] = p
 	return diags
@@ -273,7 +273,7 @@ func (c *Root) providerArgument(p *provider, a plan.Argument, attr *hcl.Attribut
 			}
 			return unknown, hcl.Diagnostics{missingArgument(a, a.Env, p.declared.Ptr())}
 		case a.Required:
-			return unknown, hcl.Diagnostics{mistake("Missing required argument", fmt.Sprintf("The argument %q of provider %q is required, but no definition was found.", a.Name, p.account), p.declared.Ptr())}
+			return unknown, hcl.Diagnostics{mistake("Missing required argument", fmt.Sprintf("The argument %q of provider %q is missing or null. Set it to a value.", a.Name, p.account), p.declared.Ptr())}
 		}
 	}
 	c.noteSecret(a, value)

@@ -128,56 +128,56 @@ func (m *Module) refer(traversal hcl.Traversal, refs *references, w where) *hcl.
 	case "var":
 		if next == "" {
 			refs.roots[root] = true
-			return mistake("Invalid reference", `The "var" object cannot be accessed directly. Instead, access one of its attributes, such as var.name.`, at.Ptr())
+			return mistake("Invalid reference", `The name of a variable is missing: write var.name.`, at.Ptr())
 		}
 		refs.variables[next] = true
 		if m.variables[next] == nil {
 			hint := didYouMean(next, sortedKeys(m.variables))
 			if hint == "" {
-				hint = fmt.Sprintf(" This variable can be declared with a variable %q {} block.", next)
+				hint = fmt.Sprintf(" Declare it: variable %q {}.", next)
 			}
-			return undeclared("Reference to undeclared input variable", fmt.Sprintf("An input variable with the name %q has not been declared.%s", next, hint), at.Ptr())
+			return undeclared("Reference to undeclared input variable", fmt.Sprintf("There is no variable named %q.%s", next, hint), at.Ptr())
 		}
 		return nil
 	case "local":
 		if next == "" {
 			refs.roots[root] = true
-			return mistake("Invalid reference", `The "local" object cannot be accessed directly. Instead, access one of its attributes, such as local.name.`, at.Ptr())
+			return mistake("Invalid reference", `The name of a local value is missing: write local.name.`, at.Ptr())
 		}
 		refs.locals[next] = true
 		if m.locals[next] == nil {
-			return undeclared("Reference to undeclared local value", fmt.Sprintf("A local value with the name %q has not been declared.%s", next, didYouMean(next, sortedKeys(m.locals))), at.Ptr())
+			return undeclared("Reference to undeclared local value", fmt.Sprintf("No locals block has a value named %q.%s", next, didYouMean(next, sortedKeys(m.locals))), at.Ptr())
 		}
 		return nil
 	case "path":
 		if !slices.Contains([]string{"module", "root", "cwd"}, next) {
-			return mistake(`Invalid "path" attribute`, fmt.Sprintf(`The "path" object does not have an attribute named %q. It has path.module, path.root and path.cwd.`, next), at.Ptr())
+			return mistake(`Invalid "path" attribute`, `After path comes .module, .root or .cwd.`, at.Ptr())
 		}
 		return nil
 	case "each":
 		if !w.each {
 			refs.roots[root] = true
-			return mistake(`Reference to "each" in context without for_each`, `The "each" object can be used only in "resource" blocks, and only when the "for_each" argument is set.`, at.Ptr())
+			return mistake(`Reference to "each" in context without for_each`, `Only a resource with for_each has an each. Give the resource a for_each, or write something else here.`, at.Ptr())
 		}
 		if next != "key" && next != "value" {
-			return mistake(`Invalid "each" attribute`, fmt.Sprintf(`The "each" object does not have an attribute named %q. The supported attributes are each.key and each.value, the current key and value pair of the "for_each" attribute set.`, next), at.Ptr())
+			return mistake(`Invalid "each" attribute`, `After each comes .key or .value: the key and the value of the element of for_each that the item stands for.`, at.Ptr())
 		}
 		refs.each = true
 		return nil
 	case "count":
 		if !w.count {
 			refs.roots[root] = true
-			return mistake(`Reference to "count" in non-counted context`, `The "count" object can only be used in "resource" blocks, and only when the "count" argument is set.`, at.Ptr())
+			return mistake(`Reference to "count" in non-counted context`, `Only a resource with count has a count.index. Give the resource a count, or write something else here.`, at.Ptr())
 		}
 		if next != "index" {
-			return mistake(`Invalid "count" attribute`, fmt.Sprintf(`The "count" object does not have an attribute named %q. The only supported attribute is count.index, which is the index of each instance of a resource block that has the "count" argument set.`, next), at.Ptr())
+			return mistake(`Invalid "count" attribute`, `After count comes .index: the number of the item, from 0.`, at.Ptr())
 		}
 		refs.count = true
 		return nil
 	case "self":
 		if !w.self {
 			refs.roots[root] = true
-			return mistake(`Invalid "self" reference`, `The "self" object is available only inside "expect" blocks.`, at.Ptr())
+			return mistake(`Invalid "self" reference`, `Only an expect block has a self: the item that it judges.`, at.Ptr())
 		}
 		refs.self = true
 		return m.checkAttribute(w.resource, traversal[1:])
@@ -219,19 +219,19 @@ func (m *Module) referToResource(traversal hcl.Traversal, name string, refs *ref
 		return mistake("Invalid reference", fmt.Sprintf("There is nothing named %q: an expression refers to var.name, local.name, each.value, self.attribute or type.name of a resource; a text stands in quotes.%s",
 			root, didYouMean(root, m.rootNames())), at.Ptr())
 	case t == nil:
-		return undeclared("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared: there is no such resource type.%s", root, name, didYouMean(root, m.rootNames())), at.Ptr())
+		return undeclared("Reference to undeclared resource", fmt.Sprintf("There is no resource %s.%s: there is no such resource type.%s", root, name, didYouMean(root, m.rootNames())), at.Ptr())
 	case w.noResources:
 		return mistake("Invalid reference", fmt.Sprintf("A %s cannot refer to a resource: it is needed before any resource is read.", w.what), at.Ptr())
 	case name == "":
-		return mistake("Invalid reference", "A reference to a resource type must be followed by at least one attribute access, specifying the resource name.", at.Ptr())
+		return mistake("Invalid reference", fmt.Sprintf("The name of the resource is missing: write %s.name.", root), at.Ptr())
 	}
 	r := m.resources[block]
 	if r == nil {
-		return undeclared("Reference to undeclared resource", fmt.Sprintf("A resource %q %q has not been declared.%s", root, name, didYouMean(block, sortedKeys(m.resources))), at.Ptr())
+		return undeclared("Reference to undeclared resource", fmt.Sprintf("There is no resource %s.%s.%s", root, name, didYouMean(block, sortedKeys(m.resources))), at.Ptr())
 	}
 	if w.resource == r && !w.self {
 		delete(refs.resources, block)
-		return mistake("Self-referential block", fmt.Sprintf("Configuration for %s may not refer to itself. Inside expect blocks, self stands for the item.", block), at.Ptr())
+		return mistake("Self-referential block", fmt.Sprintf("%s refers to itself here. Only an expect block can do so: there self stands for the item.", block), at.Ptr())
 	}
 	rest := traversal[2:]
 	if len(rest) > 0 && (r.forEach != nil || r.count != nil) {
@@ -240,14 +240,14 @@ func (m *Module) referToResource(traversal hcl.Traversal, name string, refs *ref
 			rest = rest[1:]
 		case hcl.TraverseAttr:
 			if r.count != nil || hasAttribute(r, step.Name) {
-				return mistake("Missing resource instance key", fmt.Sprintf("Because %s has %q set, its attributes must be accessed on specific instances.\n\nFor example, to correlate with indices of a referring resource, use:\n    %s[%s]",
+				return mistake("Missing resource instance key", fmt.Sprintf("%s has %s and so stands for several items. Say which one is meant, such as\n    %s[%s]",
 					block, r.multiplier(), block, r.exampleKey()), at.Ptr())
 			}
 			rest = rest[1:] // a key in the form of an attribute
 		}
 	} else if len(rest) > 0 {
 		if _, ok := rest[0].(hcl.TraverseIndex); ok {
-			return mistake("Unexpected resource instance key", fmt.Sprintf("Because %s does not have \"count\" or \"for_each\" set, references to it must not include an index key. Remove the bracketed index to refer to the single instance of this resource.", block), at.Ptr())
+			return mistake("Unexpected resource instance key", fmt.Sprintf("%s has neither count nor for_each and so stands for one item. Take the key in brackets out.", block), at.Ptr())
 		}
 	}
 	return m.checkAttribute(r, rest)

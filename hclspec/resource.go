@@ -96,7 +96,7 @@ func (m *Module) decodeResource(block *hcl.Block) hcl.Diagnostics {
 	r.suspend, r.giveUpAfter = content.Attributes["suspend"], content.Attributes["give_up_after"]
 	if r.forEach != nil && r.count != nil {
 		diags = append(diags, mistake(`Invalid combination of "count" and "for_each"`,
-			`The "count" and "for_each" meta-arguments are mutually-exclusive, only one should be used to be explicit about the number of resources to be created.`, r.forEach.NameRange.Ptr()))
+			`A resource takes "count" or "for_each", not both: each of them alone says which items there are. Take one of the two out.`, r.forEach.NameRange.Ptr()))
 	}
 	for _, a := range t.Arguments {
 		if attr := content.Attributes[a.Name]; attr != nil {
@@ -110,7 +110,7 @@ func (m *Module) decodeResource(block *hcl.Block) hcl.Diagnostics {
 
 	if other, ok := m.resources[r.block()]; ok {
 		return append(diags, duplicate(fmt.Sprintf("Duplicate resource %q configuration", typeName),
-			"A "+typeName+" resource named \""+name+"\" was already declared at %s. Resource names must be unique per type.", block.DefRange, other.declared))
+			"A "+typeName+" resource named \""+name+"\" stands already at %s. Give one of the two another name.", block.DefRange, other.declared))
 	}
 	m.resources[r.block()] = r
 	return diags
@@ -155,7 +155,7 @@ func (r *resource) decodeNested(blocks hcl.Blocks) hcl.Diagnostics {
 			}
 			for _, other := range r.expects {
 				if other.name == e.name {
-					diags = append(diags, duplicate("Duplicate expect block", "An expect block named \""+e.name+"\" was already declared at %s. Names must be unique in a resource.", b.DefRange, other.declared))
+					diags = append(diags, duplicate("Duplicate expect block", "An expect block named \""+e.name+"\" stands already at %s. Give one of the two another name.", b.DefRange, other.declared))
 					e = nil
 					break
 				}

@@ -28,7 +28,7 @@ func (e *Evaluation) Outputs(ctx context.Context) ([]plan.Output, hcl.Diagnostic
 			out.Value, out.Type = cty.NilVal, publicType(value.Type())
 		case value.ContainsMarked():
 			diags = append(diags, mistake("Output refers to sensitive values",
-				"To reduce the risk of accidentally exporting sensitive data that was intended to be only internal, Waybill requires that any output containing sensitive data be explicitly marked as sensitive, to confirm your intent.\n\nIf you do intend to export this data, annotate the output value as sensitive by adding the following argument:\n    sensitive = true", o.declared.Ptr()))
+				"The value of this output is made from something sensitive, and would be shown in plans, logs and the state. Leave that part out of it, or keep the value hidden:\n    sensitive = true", o.declared.Ptr()))
 			continue
 		default:
 			out.Value = value

@@ -30,11 +30,11 @@ func judgeRule(r rule, ctx *hcl.EvalContext) ruled {
 	}
 	value, err := convert.Convert(value, cty.Bool)
 	if err != nil || value.IsNull() {
-		why := "must return either true or false, not null"
+		why := "is null"
 		if err != nil {
-			why = "must return either true or false: " + err.Error()
+			why = "is not a truth value: " + err.Error()
 		}
-		return ruled{erred: true, diags: append(diags, mistake("Invalid condition result", "Condition expression "+why+".", r.condition.Range().Ptr()))}
+		return ruled{erred: true, diags: append(diags, mistake("Invalid condition result", "A condition is either true or false, and this one "+why+".", r.condition.Range().Ptr()))}
 	}
 	if !value.IsKnown() {
 		return ruled{diags: diags}

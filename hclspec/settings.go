@@ -256,7 +256,7 @@ func (c *Root) checkVersion(current string) hcl.Diagnostics {
 	constraints, err := version.NewConstraint(v.AsString())
 	if err != nil {
 		return c.clean(append(diags, mistake("Invalid version constraint",
-			"This string does not use correct version constraint syntax. Write a constraint such as \">= 0.1.0\" or \"~> 1.2\", several of them separated by commas.", attr.Expr.Range().Ptr())))
+			"This is not a version constraint. Write one such as \">= 0.1.0\" or \"~> 1.2\", several of them separated by commas.", attr.Expr.Range().Ptr())))
 	}
 	have, err := version.NewVersion(current)
 	if err != nil {
@@ -265,7 +265,7 @@ func (c *Root) checkVersion(current string) hcl.Diagnostics {
 	// A pre-release is judged as the version that it leads to, as Terraform does.
 	if !constraints.Check(have.Core()) {
 		diags = append(diags, mistake("Unsupported Waybill version",
-			fmt.Sprintf("This configuration does not support Waybill version %s. To proceed, either choose another supported Waybill version or update this version constraint. Version constraints are normally set for good reason, so updating the constraint may lead to other errors or unexpected behavior.", current), attr.Expr.Range().Ptr()))
+			fmt.Sprintf("This is Waybill %s, and the configuration asks for another version. Install one that this constraint allows; or change the constraint, once you know that the configuration does the same with this version.", current), attr.Expr.Range().Ptr()))
 	}
 	return c.clean(diags)
 }

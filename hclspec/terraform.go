@@ -44,14 +44,14 @@ func contentOf(body hcl.Body, schema *hcl.BodySchema, words ...word) (*hcl.BodyC
 	for _, w := range words {
 		if attr := found.Attributes[w.name]; attr != nil && !w.block {
 			delete(found.Attributes, w.name)
-			diags = append(diags, mistake("Unsupported argument", fmt.Sprintf("An argument named %q is not expected here. %s", w.name, w.instead), attr.NameRange.Ptr()))
+			diags = append(diags, mistake("Unsupported argument", fmt.Sprintf("There is no argument %q here. %s", w.name, w.instead), attr.NameRange.Ptr()))
 		}
 		if !w.block {
 			continue
 		}
 		found.Blocks = slices.DeleteFunc(found.Blocks, func(b *hcl.Block) bool {
 			if b.Type == w.name {
-				diags = append(diags, mistake("Unsupported block type", fmt.Sprintf("Blocks of type %q are not expected here. %s", w.name, w.instead), b.TypeRange.Ptr()))
+				diags = append(diags, mistake("Unsupported block type", fmt.Sprintf("There is no block %q here. %s", w.name, w.instead), b.TypeRange.Ptr()))
 			}
 			return b.Type == w.name
 		})

@@ -72,7 +72,7 @@ func TestUnreadableFiles(t *testing.T) {
 		{"CSV: a pipe", reading, do("a.csv", pipe), `Invalid value for "path" parameter: the file "a.csv" cannot be read: it is not a regular file.`},
 		{"CSV: a directory", reading, do("a.csv", directory), `Invalid value for "path" parameter: the file "a.csv" cannot be read: it is not a regular file.`},
 		{"CSV: enormous", reading, sparse("a.csv", 20<<30), `Invalid value for "path" parameter: the file "a.csv" cannot be read: it has 21474836480 bytes, and 1073741824 is the most that is read.`},
-		{"CSV: UTF-16", reading, write("a.csv", "\xff\xfek\x00,\x00r\x00e\x00f\x00\n\x00"), `contents of "a.csv" are not valid UTF-8`},
+		{"CSV: UTF-16", reading, write("a.csv", "\xff\xfek\x00,\x00r\x00e\x00f\x00\n\x00"), `the file "a.csv" is not UTF-8`},
 		{"CSV: a byte order mark alone", reading, write("a.csv", "\xef\xbb\xbf"), "missing header line"},
 		{"CSV: a hundred thousand columns, one twice", reading, write("a.csv", header.String()+"\n"), `duplicate column name "k"`},
 	} {

@@ -64,12 +64,12 @@ func (c *Root) readOption(option string, values map[string]given) hcl.Diagnostic
 	name = nameOf(name)
 	switch trimmed := strings.TrimSpace(name); {
 	case !ok || trimmed == "":
-		return hcl.Diagnostics{mistake("Invalid -var option", "An option of -var must be a variable name and a value separated by an equals sign, like -var=\"key=value\".", nil)}
+		return hcl.Diagnostics{mistake("Invalid -var option", "Write a variable's name, an equals sign and the value, such as -var=\"region=eu\".", nil)}
 	case trimmed != name:
 		return hcl.Diagnostics{mistake("Invalid -var option", fmt.Sprintf("The variable name %q has spaces around it. Write -var=\"%s=...\", without spaces before the equals sign.", name, trimmed), nil)}
 	case c.module.variables[name] == nil:
 		return hcl.Diagnostics{undeclared("Value for undeclared variable",
-			fmt.Sprintf("A variable named %q was assigned on the command line, but the configuration does not declare a variable of that name.%s", name, didYouMean(name, sortedKeys(c.module.variables))), nil)}
+			fmt.Sprintf("The option -var names %q, and the configuration has no such variable.%s", name, didYouMean(name, sortedKeys(c.module.variables))), nil)}
 	}
 	values[name] = given{text: text, from: fmt.Sprintf("the option -var %s=...", name)}
 	return nil
@@ -121,7 +121,7 @@ func (c *Root) readValues(f valueFile, values map[string]given) hcl.Diagnostics 
 		v := c.module.variables[name]
 		if v == nil {
 			d := undeclared("Value for undeclared variable",
-				fmt.Sprintf("The configuration does not declare a variable named %q, but a value was found in the file %s.%s", attr.Name, f.shown, didYouMean(attr.Name, sortedKeys(c.module.variables))), attr.NameRange.Ptr())
+				fmt.Sprintf("The configuration has no variable named %q, which has a value in the file %s.%s", attr.Name, f.shown, didYouMean(attr.Name, sortedKeys(c.module.variables))), attr.NameRange.Ptr())
 			d.Severity = hcl.DiagWarning
 			diags = append(diags, d)
 			continue
@@ -166,7 +166,7 @@ func (c *Root) assign(v *variable, g given, ok bool) hcl.Diagnostics {
 		default:
 			set(unknown)
 			return hcl.Diagnostics{mistake("No value for required variable",
-				fmt.Sprintf("The input variable %q is not set, and has no default value. Use -var %s=..., a -var-file or the environment variable WAYBILL_VAR_%s to provide a value for this variable.", v.name, v.name, v.name), v.declared.Ptr())}
+				fmt.Sprintf("The variable %q has no value and no default. Give it one with -var %s=..., in a variables file or in the environment as WAYBILL_VAR_%s.", v.name, v.name, v.name), v.declared.Ptr())}
 		}
 		return nil
 	}

@@ -41,13 +41,13 @@ func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 	name := block.Labels[0]
 	diags := checkName("variable", name, block.LabelRanges[0])
 	if slices.Contains(reservedNames, name) {
-		diags = append(diags, mistake("Invalid variable name", fmt.Sprintf("The variable name %q is reserved due to its special meaning inside module blocks.", name), block.LabelRanges[0].Ptr()))
+		diags = append(diags, mistake("Invalid variable name", fmt.Sprintf("No variable can be named %q: module blocks keep this word for an argument of their own. Choose another name.", name), block.LabelRanges[0].Ptr()))
 	}
 	content, contentDiags := contentOf(block.Body, variableSchema, variableWords()...)
 	diags = append(diags, contentDiags...)
 	if other, ok := m.variables[name]; ok {
 		return append(diags, duplicate("Duplicate variable declaration",
-			"A variable named \""+name+"\" was already declared at %s. Variable names must be unique.", block.DefRange, other.declared))
+			"A variable named \""+name+"\" stands already at %s. Give one of the two another name.", block.DefRange, other.declared))
 	}
 	v := &variable{name: name, untyped: content.Attributes["type"] == nil, typ: cty.DynamicPseudoType, nullable: true, declared: block.DefRange, refs: newReferences()}
 	m.variables[name] = v
@@ -69,10 +69,10 @@ func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 			switch {
 			case err != nil:
 				diags = append(diags, mistake("Invalid default value for variable",
-					fmt.Sprintf("This default value is not compatible with the variable's type constraint: %s.", err), attr.Expr.Range().Ptr()))
+					fmt.Sprintf("The default does not have the type of the variable: %s.", err), attr.Expr.Range().Ptr()))
 			case value.IsNull() && !v.nullable:
 				diags = append(diags, mistake("Invalid default value for variable",
-					"A null default value is not valid when nullable=false.", attr.Expr.Range().Ptr()))
+					"The default is null, and nullable = false allows no null. Give another default, or leave it out so that a value must be given.", attr.Expr.Range().Ptr()))
 			default:
 				v.def = value
 			}
@@ -137,7 +137,7 @@ func (c *Root) checkVariables() hcl.Diagnostics {
 			diags = append(diags, outcome.diags...)
 			if outcome.known && !outcome.holds && !outcome.diags.HasErrors() {
 				diags = append(diags, mistake("Invalid value for variable",
-					fmt.Sprintf("%s\n\nThis was checked by the validation rule at %s.", outcome.message, r.declared), v.declared.Ptr()))
+					fmt.Sprintf("%s\n\nThe validation block at %s says so.", outcome.message, r.declared), v.declared.Ptr()))
 			}
 		}
 	}

@@ -148,7 +148,7 @@ func (e *jsonExpression) object(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostic
 			if err != nil {
 				why = err.Error()
 			}
-			diags = append(diags, mistake("Invalid object key expression", fmt.Sprintf("Cannot use this expression as an object key: %s.", why), pair.Key.Range().Ptr()))
+			diags = append(diags, mistake("Invalid object key expression", fmt.Sprintf("This cannot be a key of an object: %s.", why), pair.Key.Range().Ptr()))
 			continue
 		}
 		if !key.IsKnown() {
@@ -160,7 +160,7 @@ func (e *jsonExpression) object(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostic
 			if len(keyMarks) > 0 {
 				name = "of this name, which is sensitive,"
 			}
-			diags = append(diags, mistake("Duplicate object attribute", fmt.Sprintf("An attribute %s was already defined in this object.", name), pair.Key.Range().Ptr()))
+			diags = append(diags, mistake("Duplicate object attribute", fmt.Sprintf("The object has an attribute %s already.", name), pair.Key.Range().Ptr()))
 			continue
 		}
 		attributes[key.AsString()] = value

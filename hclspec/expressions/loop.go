@@ -96,7 +96,7 @@ func Hide(d *hcl.Diagnostic) *hcl.Diagnostic {
 	hidden.Expression, hidden.EvalContext, hidden.Extra = nil, nil, nil
 	hidden.Detail = "The reason is not shown, for a sensitive value is involved."
 	if d.Summary == duplicateKey {
-		hidden.Detail = "Two different items produced the same key in this 'for' expression; it is not shown, for it is sensitive. If duplicates are expected, use the ellipsis (...) after the value expression to enable grouping by key."
+		hidden.Detail = "Two turns of this loop gave the same key; it is not shown, for it is sensitive. Make the keys differ, or write ... after the value to collect the values of each key in a list."
 	}
 	if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok {
 		hidden.Detail = fmt.Sprintf("The call of %q failed; the reason is not shown, for a sensitive value is involved.", call.CalledFunctionName())

@@ -35,7 +35,7 @@ func parsePrefix(text string) (*net.IPNet, error) {
 func whole(arg int, v cty.Value) (*big.Int, error) {
 	n, accuracy := v.AsBigFloat().Int(nil)
 	if accuracy != big.Exact {
-		return nil, function.NewArgErrorf(arg, "value must be a whole number")
+		return nil, function.NewArgErrorf(arg, "it is not a whole number")
 	}
 	return n, nil
 }
@@ -83,7 +83,7 @@ var cidrNetmaskFunc = function.New(&function.Spec{
 			return cty.NilVal, err
 		}
 		if network.IP.To4() == nil {
-			return cty.NilVal, function.NewArgErrorf(0, "IPv6 addresses cannot have a netmask: %s", args[0].AsString())
+			return cty.NilVal, function.NewArgErrorf(0, "only IPv4 has netmasks, and this is IPv6: %s", args[0].AsString())
 		}
 		return cty.StringVal(net.IP(network.Mask).String()), nil
 	},
@@ -136,18 +136,18 @@ var cidrSubnetsFunc = function.New(&function.Spec{
 			case err != nil:
 				return cty.NilVal, err
 			case extended < 1:
-				return cty.NilVal, function.NewArgErrorf(i+1, "must extend prefix by at least one bit")
+				return cty.NilVal, function.NewArgErrorf(i+1, "a subnet has at least one more bit than its network")
 			case extended > 32: // as in Terraform, where a subnet's number has 32 bits
-				return cty.NilVal, function.NewArgErrorf(i+1, "may not extend prefix by more than 32 bits")
+				return cty.NilVal, function.NewArgErrorf(i+1, "a subnet has at most 32 more bits than its network")
 			case start+extended > most:
-				return cty.NilVal, function.NewArgErrorf(i+1, "would extend prefix to %d bits, which is too long for an address of %d bits", start+extended, most)
+				return cty.NilVal, function.NewArgErrorf(i+1, "the prefix of the subnet would have %d bits, and an address has %d", start+extended, most)
 			}
 			if last == nil {
 				last, _ = cidr.PreviousSubnet(network, start+extended)
 			}
 			next, rolledOver := cidr.NextSubnet(last, start+extended)
 			if rolledOver || !network.Contains(next.IP) {
-				return cty.NilVal, function.NewArgError(i+1, errors.New("not enough remaining address space for this subnet"))
+				return cty.NilVal, function.NewArgError(i+1, errors.New("the network has no room left for this subnet"))
 			}
 			last = next
 			subnets = append(subnets, cty.StringVal(next.String()))

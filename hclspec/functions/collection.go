@@ -24,7 +24,7 @@ var sumFunc = function.New(&function.Spec{
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		ty := args[0].Type()
 		if !ty.IsListType() && !ty.IsSetType() && !ty.IsTupleType() {
-			return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple. Received %s", ty.FriendlyName())
+			return cty.DynamicVal, function.NewArgErrorf(0, "it is no list or set of numbers but %s", ty.FriendlyName())
 		}
 		if !args[0].IsWhollyKnown() {
 			return cty.UnknownVal(cty.Number), nil
@@ -33,14 +33,14 @@ var sumFunc = function.New(&function.Spec{
 		for it := args[0].ElementIterator(); it.Next(); {
 			_, element := it.Element()
 			if element.IsNull() {
-				return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple of number values, and it holds a null")
+				return cty.DynamicVal, function.NewArgErrorf(0, "it holds a null, which is no number")
 			}
 			if err := expressions.CheckNumberText(element); err != nil {
 				return cty.DynamicVal, function.NewArgError(0, err)
 			}
 			number, err := convert.Convert(element, cty.Number)
 			if err != nil {
-				return cty.DynamicVal, function.NewArgErrorf(0, "argument must be list, set, or tuple of number values")
+				return cty.DynamicVal, function.NewArgErrorf(0, "it holds an element that is no number")
 			}
 			d, err := value.DecimalOf(number)
 			if err != nil {
@@ -100,7 +100,7 @@ var oneFunc = function.New(&function.Spec{
 		case ty.IsTupleType() && len(ty.TupleElementTypes()) == 1:
 			return ty.TupleElementType(0), nil
 		}
-		return cty.DynamicPseudoType, function.NewArgErrorf(0, "must be a list, set, or tuple value with either zero or one elements")
+		return cty.DynamicPseudoType, function.NewArgErrorf(0, "it is no list or set of at most one element")
 	},
 	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
 		length := args[0].Length()
@@ -117,7 +117,7 @@ var oneFunc = function.New(&function.Spec{
 			_, element := it.Element()
 			return element, nil
 		}
-		return cty.DynamicVal, function.NewArgErrorf(0, "must be a list, set, or tuple value with either zero or one elements")
+		return cty.DynamicVal, function.NewArgErrorf(0, "it is no list or set of at most one element")
 	},
 })
 
@@ -130,7 +130,7 @@ var lengthFunc = function.New(&function.Spec{
 		if ty == cty.String || ty.IsTupleType() || ty.IsObjectType() || ty.IsCollectionType() || ty == cty.DynamicPseudoType {
 			return cty.Number, nil
 		}
-		return cty.Number, errors.New("argument must be a string, a collection type, or a structural type")
+		return cty.Number, errors.New("only a string, a list, a set, a map or an object has a length")
 	},
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		value, marks := args[0].Unmark() // those of elements do not touch their number
@@ -160,7 +160,7 @@ var indexFunc = function.New(&function.Spec{
 	Type:        function.StaticReturnType(cty.Number),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		if ty := args[0].Type(); !ty.IsListType() && !ty.IsTupleType() {
-			return cty.DynamicVal, function.NewArgErrorf(0, "argument must be a list or tuple")
+			return cty.DynamicVal, function.NewArgErrorf(0, "it is no list")
 		}
 		if !args[0].IsKnown() {
 			return cty.UnknownVal(cty.Number), nil
@@ -188,7 +188,7 @@ var lookupFunc = function.New(&function.Spec{
 	VarParam:    &function.Parameter{Name: "default", Type: cty.DynamicPseudoType, AllowUnknown: true, AllowDynamicType: true, AllowNull: true, AllowMarked: true},
 	Type: func(args []cty.Value) (cty.Type, error) {
 		if len(args) > 3 {
-			return cty.DynamicPseudoType, fmt.Errorf("lookup takes two or three arguments, got %d", len(args))
+			return cty.DynamicPseudoType, fmt.Errorf("lookup takes a map, a key and at most one default, and here are %d arguments", len(args))
 		}
 		ty := args[0].Type()
 		switch {
@@ -204,16 +204,16 @@ var lookupFunc = function.New(&function.Spec{
 			case len(args) == 3:
 				return args[2].Type(), nil
 			}
-			return cty.DynamicPseudoType, function.NewArgErrorf(0, "the given object has no attribute %q", shown(args[1]))
+			return cty.DynamicPseudoType, function.NewArgErrorf(0, "it has no attribute %q", shown(args[1]))
 		case ty.IsMapType():
 			if len(args) == 3 {
 				if _, err := convert.Convert(args[2], ty.ElementType()); err != nil {
-					return cty.DynamicPseudoType, function.NewArgErrorf(2, "the default value must have the same type as the map elements")
+					return cty.DynamicPseudoType, function.NewArgErrorf(2, "the default does not have the type of the elements of the map")
 				}
 			}
 			return ty.ElementType(), nil
 		}
-		return cty.DynamicPseudoType, function.NewArgErrorf(0, "lookup() requires a map as the first argument")
+		return cty.DynamicPseudoType, function.NewArgErrorf(0, "it is no map")
 	},
 	Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
 		// Of the elements only the one that is found matters.
@@ -252,7 +252,7 @@ var matchKeysFunc = function.New(&function.Spec{
 		{Name: "keys", Type: cty.List(cty.DynamicPseudoType)}, {Name: "searchset", Type: cty.List(cty.DynamicPseudoType)}},
 	Type: func(args []cty.Value) (cty.Type, error) {
 		if ty, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type(), args[2].Type()}); ty == cty.NilType {
-			return cty.NilType, errors.New("keys and searchset must be of the same type")
+			return cty.NilType, errors.New("the keys and what is searched among them differ in type")
 		}
 		return args[0].Type(), nil
 	},
@@ -261,7 +261,7 @@ var matchKeysFunc = function.New(&function.Spec{
 			return cty.UnknownVal(ty), nil
 		}
 		if args[0].LengthInt() != args[1].LengthInt() {
-			return cty.DynamicVal, errors.New("length of keys and values should be equal")
+			return cty.DynamicVal, errors.New("there are not as many keys as values")
 		}
 		common, _ := convert.UnifyUnsafe([]cty.Type{args[1].Type(), args[2].Type()})
 		for i := 1; i <= 2; i++ {
@@ -311,12 +311,12 @@ var transposeFunc = function.New(&function.Spec{
 		for it := args[0].ElementIterator(); it.Next(); {
 			key, list := it.Element()
 			if list.IsNull() {
-				return cty.DynamicVal, errors.New("input must not contain null list")
+				return cty.DynamicVal, errors.New("a list in the map is null")
 			}
 			for of := list.ElementIterator(); of.Next(); {
 				_, text := of.Element()
 				if text.IsNull() {
-					return cty.DynamicVal, errors.New("input must not contain null string")
+					return cty.DynamicVal, errors.New("a string in a list is null")
 				}
 				lists[text.AsString()] = append(lists[text.AsString()], key.AsString())
 			}

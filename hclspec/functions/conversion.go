@@ -26,9 +26,9 @@ func toFunc(want cty.Type) function.Function {
 		why := ""
 		switch {
 		case bare.Type() == cty.String && want == cty.Bool:
-			why = `; only the strings "true" or "false" are allowed`
+			why = `; write "true" or "false"`
 		case bare.Type() == cty.String && want == cty.Number:
-			why = "; given string must be a decimal representation of a number"
+			why = "; write it in decimal digits, such as \"12.5\""
 		}
 		return function.NewArgErrorf(0, "cannot convert %s to %s%s", what, want.FriendlyNameForConstraint(), why)
 	}

@@ -76,7 +76,7 @@ func decodeCSV(text string) ([]cty.Value, cty.Type, error) {
 func csvError(err error) error {
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		return fmt.Errorf("CSV parse error on line %d: %w", parse.Line, parse.Err)
+		return fmt.Errorf("the CSV has a mistake on line %d: %w", parse.Line, parse.Err)
 	}
 	return err
 }

@@ -71,7 +71,7 @@ var textEncodeBase64Func = function.New(&function.Spec{
 		}
 		encoded, err := enc.NewEncoder().Bytes([]byte(args[0].AsString()))
 		if err != nil {
-			return cty.NilVal, function.NewArgErrorf(0, "the given string contains characters that cannot be represented in %s", name)
+			return cty.NilVal, function.NewArgErrorf(0, "%s has no code for some of its characters", name)
 		}
 		return cty.StringVal(base64.StdEncoding.EncodeToString(encoded)), nil
 	},
@@ -92,7 +92,7 @@ var textDecodeBase64Func = function.New(&function.Spec{
 		}
 		decoded, err := enc.NewDecoder().Bytes(raw)
 		if err != nil || bytes.ContainsRune(decoded, utf8.RuneError) {
-			return cty.NilVal, function.NewArgErrorf(0, "the given string contains symbols that are not defined for %s", name)
+			return cty.NilVal, function.NewArgErrorf(0, "some of its bytes mean nothing in %s", name)
 		}
 		return cty.StringVal(string(decoded)), nil
 	},

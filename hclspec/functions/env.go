@@ -122,7 +122,7 @@ func pathExpandFunc(env Env) function.Function {
 			case !tilde:
 				return args[0], nil
 			case rest != "" && rest[0] != '/':
-				return cty.NilVal, function.NewArgErrorf(0, "cannot expand user-specific home dir")
+				return cty.NilVal, function.NewArgErrorf(0, "only ~/ is expanded, not the home directory of a named user")
 			}
 			home, ok := env.Lookup("HOME")
 			if !ok || home == "" {

@@ -31,7 +31,7 @@ func fileFunctions(files Files) map[string]function.Function {
 		"abspath": pathFunc(func(path string) (cty.Value, error) { return cty.StringVal(files.Abs(path)), nil }, cty.String),
 		"file": contentFunc(files, func(path string, src []byte) (string, error) {
 			if !utf8.Valid(src) {
-				return "", fmt.Errorf("contents of %q are not valid UTF-8; use the filebase64 function to obtain the Base64 encoded contents, or one of the hashing functions such as filesha256", path)
+				return "", fmt.Errorf("the file %q is not UTF-8; read it with filebase64, or take its hash with filesha256", path)
 			}
 			return string(src), nil
 		}),
@@ -119,7 +119,7 @@ func templateFileFunc(files Files, env Env, functions map[string]function.Functi
 				return cty.DynamicVal, function.NewArgError(0, err)
 			}
 			if !utf8.Valid(src) {
-				return cty.DynamicVal, function.NewArgErrorf(0, "contents of %q are not valid UTF-8", path)
+				return cty.DynamicVal, function.NewArgErrorf(0, "the file %q is not UTF-8", path)
 			}
 			if !args[1].IsKnown() {
 				return cty.DynamicVal, nil

@@ -103,7 +103,7 @@ func templateStringFunc(env Env, functions map[string]function.Function) functio
 // render evaluates a template's text with an object or map of variables.
 func render(name, text string, vars cty.Value, stopped func() error, functions map[string]function.Function) (cty.Value, error) {
 	if ty := vars.Type(); !ty.IsObjectType() && !ty.IsMapType() {
-		return cty.DynamicVal, function.NewArgErrorf(1, "invalid vars value: must be a map")
+		return cty.DynamicVal, function.NewArgErrorf(1, "the variables of a template are a map or an object")
 	}
 	if diags := expressions.CheckTemplate(name, []byte(text)); diags.HasErrors() {
 		return cty.DynamicVal, diags
@@ -116,12 +116,12 @@ func render(name, text string, vars cty.Value, stopped func() error, functions m
 	ctx := &hcl.EvalContext{Functions: functions, Variables: vars.AsValueMap()}
 	for variable := range ctx.Variables {
 		if !hclsyntax.ValidIdentifier(variable) {
-			return cty.DynamicVal, function.NewArgErrorf(1, "invalid template variable name %q: must start with a letter, followed by zero or more letters, digits, and underscores", variable)
+			return cty.DynamicVal, function.NewArgErrorf(1, "%q cannot be the name of a template variable: a letter comes first, then letters, digits and underscores", variable)
 		}
 	}
 	for _, traversal := range expr.Variables() {
 		if _, ok := ctx.Variables[traversal.RootName()]; !ok {
-			return cty.DynamicVal, function.NewArgErrorf(1, "vars map does not contain key %q, referenced at %s", traversal.RootName(), traversal[0].SourceRange())
+			return cty.DynamicVal, function.NewArgErrorf(1, "the template uses %q at %s, and its variables have no such name", traversal.RootName(), traversal[0].SourceRange())
 		}
 	}
 	value, diags := expr.Value(ctx)

@@ -30,7 +30,7 @@ var timeCmpFunc = function.New(&function.Spec{
 		for i := range times {
 			t, err := time.Parse(time.RFC3339, args[i].AsString())
 			if err != nil {
-				return cty.DynamicVal, function.NewArgErrorf(i, "not a valid RFC3339 timestamp: %q", args[i].AsString())
+				return cty.DynamicVal, function.NewArgErrorf(i, "%q is not a time such as 2026-01-31T12:00:00Z", args[i].AsString())
 			}
 			times[i] = t
 		}
