@@ -220,8 +220,9 @@ func (a *Agent) take(ctx context.Context, snapshot *source.Snapshot, once *hclsp
 }
 
 // loadOrEnd is load, with a note beside the state for as long as it lasts. It
-// ends with ctx.
+// ends with ctx. What was read is watched from then on, taken or not.
 func (a *Agent) loadOrEnd(ctx context.Context, snapshot *source.Snapshot, once *hclspec.ForgetLimit) (*candidate, error) {
+	defer a.opts.Source.Watch()
 	defer a.noteLoading(snapshot)()
 	return UnlessEnded(ctx, func() (*candidate, error) { return a.load(ctx, snapshot, once) })
 }

@@ -425,3 +425,40 @@ resource "globfax_recipient" "again" {
 		})
 	}
 }
+
+// watching is a source that knows whether it was asked to watch what was fetched last.
+type watching struct {
+	*source.Directory
+	watched *atomic.Bool
+}
+
+func (w watching) Fetch(ctx context.Context) (*source.Snapshot, error) {
+	w.watched.Store(false)
+	return w.Directory.Fetch(ctx)
+}
+
+func (w watching) Watch() { w.watched.Store(true) }
+
+// Files are watched as soon as they were read, by a start and by a reload, taken or not.
+func TestWhatWasReadIsWatchedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t)
+		b.write("main.wb.hcl", b.providersText())
+		var watched atomic.Bool
+		b.must(b.start(func(o *agent.AgentOptions) {
+			o.Source = watching{source.NewDirectory(b.dir, b.runner.Log, true), &watched}
+		}))
+		if !watched.Load() {
+			t.Error("after the start nothing is watched")
+		}
+		for _, text := range []string{"{", b.providersText()} {
+			b.write("main.wb.hcl", text)
+			watched.Store(false)
+			b.post(adminURL+"/-/reload", "")
+			if !watched.Load() {
+				t.Errorf("after a reload of %.20q nothing is watched", text)
+			}
+		}
+		b.end()
+	})
+}

@@ -78,8 +78,7 @@ func (d *Directory) Close() error {
 	return d.notifier.Close()
 }
 
-// Watch lets the notifier tell of everything that the last snapshot was asked
-// for. Changed does so too: what is asked for grows while a configuration runs.
+// Watch implements Source.
 func (d *Directory) Watch() {
 	d.mu.Lock()
 	last := d.last

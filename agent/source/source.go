@@ -17,6 +17,9 @@ type Source interface {
 	// Changed reports whether the snapshot that was fetched last would answer
 	// otherwise, were it fetched now.
 	Changed() bool
+	// Watch has Woken told of changes to all that the last snapshot was asked for so
+	// far. Changed does so too, for more is asked for while a configuration runs.
+	Watch()
 	// Woken is told when it may be worth asking Changed; nil where nothing tells.
 	Woken() <-chan struct{}
 	// Close ends the watching.
