@@ -3,7 +3,6 @@ package providers
 import (
 	"fmt"
 	"math/big"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -270,16 +269,4 @@ func hasUnknown(v cty.Value, name string) bool {
 	v, _ = v.Unmark()
 	a, _ := Attribute(v, name, cty.DynamicPseudoType).Unmark()
 	return !a.IsKnown()
-}
-
-// HostOf is the host of an endpoint, for messages.
-func HostOf(endpoint string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return ""
-	}
-	if host, port, err := net.SplitHostPort(u.Host); err == nil && (port == "443" || port == "80") {
-		return host
-	}
-	return u.Host
 }

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"encoding/json"
 	"math"
 
 	"github.com/zclconf/go-cty/cty"
@@ -33,6 +32,3 @@ func (v *View) JSONOutputs(outputs []plan.Output) { v.indentedJSON(tfjson.Output
 
 // Value prints one value as it would stand in configuration.
 func (v *View) Value(x cty.Value) { v.Out.println(valueText(x, "")) }
-
-// JSONValue prints a value that is JSON already.
-func (v *View) JSONValue(encoded json.RawMessage) { v.JSON(encoded) }

@@ -46,9 +46,9 @@ type seen struct {
 	closed   bool // nothing more is noted
 }
 
-// look compares what was last seen with what is there. hadLog says whether there was
+// compare tells what was last seen with what is there. hadLog says whether there was
 // a write-ahead log with something in it before the database was opened.
-func look(path string, meta state.Meta, newest time.Time, hadLog bool) (*seen, error) {
+func compare(path string, meta state.Meta, newest time.Time, hadLog bool) (*seen, error) {
 	s := &seen{path: path}
 	text, err := os.ReadFile(seenPath(path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -132,7 +132,7 @@ func (r *Reader) lookBack(hadLog bool) (*seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	return look(r.path, meta, newest, hadLog)
+	return compare(r.path, meta, newest, hadLog)
 }
 
 // Restored tells what is known of a state that was put back.
@@ -164,13 +164,17 @@ func (s *Store) remember(ctx context.Context, closed bool) error {
 // rememberAll notes it, a while after something was stored, until the store closes.
 func (s *Store) rememberAll() {
 	defer close(s.remembered)
+	said := "" // a trouble that goes on is said once
 	for {
 		select {
 		case <-s.stopped:
 			return
 		case <-s.stored:
 		}
-		if err := s.remember(background, false); err != nil {
+		if err := s.remember(background, false); err == nil {
+			said = ""
+		} else if said != err.Error() {
+			said = err.Error()
 			s.log.Warn("a restore could go unnoticed", "error", err)
 		}
 		select {

@@ -1,7 +1,9 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,5 +166,39 @@ func TestEndWithNothingNewToNote(t *testing.T) {
 		}
 		must(t, s.Commit(t.Context(), note("x"))) // which counts as nothing stored
 		must(t, s.Close())
+	}
+}
+
+// A note that cannot be written for long is told of once, and again only when it was
+// written in between.
+func TestTroubleWithTheNoteIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "waybill.db")
+	tries := make(chan struct{}, 1)
+	var log bytes.Buffer
+	s := open(t, path, sqlite.Options{
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Fault: func(op string) error {
+			if op == "lineage" {
+				select {
+				case tries <- struct{}{}:
+				default:
+				}
+			}
+			return nil
+		},
+	})
+	select {
+	case <-tries: // that of the opening
+	default:
+	}
+	must(t, os.Mkdir(path+".seen.tmp", 0o700)) // in the way of the note
+	for range 3 {
+		store(t, s, 1)
+		<-tries
+	}
+	must(t, s.Close())
+	if n := strings.Count(log.String(), "could go unnoticed"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log.String())
 	}
 }
