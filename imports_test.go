@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,18 +71,21 @@ var only = map[string][]string{
 	"github.com/fsnotify/fsnotify":           {"agent/source"},
 	"github.com/prometheus/client_golang":    {"agent/web"},
 	"github.com/prometheus/exporter-toolkit": {"agent/web"},
+	"database/sql":                           {"state/sqlite"}, // its driver's interfaces
 }
 
 // pure are the folders that touch nothing but their arguments, so they may not
 // import what reaches the outside.
-var pure = []string{"hclspec/expressions", "hclspec/functions"}
+var pure = []string{"value", "plan", "suggest", "tfjson", "hclspec/expressions", "hclspec/functions"}
 
-var outside = []string{"os", "os/exec", "net/http", "log", "log/slog", "syscall"}
+var outside = []string{"os", "net/http", "log", "syscall"}
 
-// never are what some may not import, because it is others' to do.
+// never are what some may not import, or what is below it, because it is others' to do.
 var never = map[string][]string{
 	"agent/record":   {"net/http", "github.com/hashicorp/hcl/v2"},
 	"agent/schedule": {"net/http", "github.com/hashicorp/hcl/v2"},
+	"agent/replay":   {"net/http", "github.com/hashicorp/hcl/v2"},
+	"hclspec":        {"net/http", "log", "os/exec"},
 }
 
 func TestImportsRunDown(t *testing.T) {
@@ -112,14 +117,14 @@ func TestImportsRunDown(t *testing.T) {
 					t.Errorf("%s imports %s: imports run down only", folder, rest)
 				}
 			}
-			if contains(pure, folder) && contains(outside, imported) {
+			if slices.Contains(pure, folder) && below(outside, imported) {
 				t.Errorf("%s imports %s: it touches nothing but its arguments", folder, imported)
 			}
-			if contains(never[folder], imported) {
+			if below(never[folder], imported) {
 				t.Errorf("%s imports %s: see its page", folder, imported)
 			}
 			for library, homes := range only {
-				if (imported == library || strings.HasPrefix(imported, library+"/")) && !contains(homes, folder) {
+				if below([]string{library}, imported) && !slices.Contains(homes, folder) {
 					t.Errorf("%s imports %s, which belongs to %s", folder, imported, strings.Join(homes, ", "))
 				}
 			}
@@ -133,32 +138,105 @@ func TestOnlyViewsPrint(t *testing.T) {
 	forbidden := map[string][]string{
 		"fmt": {"Print", "Printf", "Println"},
 		"os":  {"Stdout", "Stderr"},
+		"log": {"Print", "Printf", "Println", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln", "Default"},
 	}
+	// bench and tests are no part of the program; failpoint speaks in programs made to die only.
+	walkSources(t, []string{"cli/view", "bench", "failpoint", "tests"}, func(_ string, at func(ast.Node) token.Position, n ast.Node) {
+		if of, name := selected(n); slices.Contains(forbidden[of], name) {
+			t.Errorf("%s: %s.%s is for cli/view only", at(n), of, name)
+		}
+		if n, ok := n.(*ast.CallExpr); ok {
+			if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "print" || f.Name == "println") {
+				t.Errorf("%s: %s writes to standard error past cli/view", at(n), f.Name)
+			}
+		}
+	})
+}
+
+// TestOnlyRecordCommits: a batch is made in agent/record alone, so that every write
+// of the state stands in one room.
+func TestOnlyRecordCommits(t *testing.T) {
+	walkSources(t, []string{"agent/record", "state", "bench", "tests"}, func(_ string, at func(ast.Node) token.Position, n ast.Node) {
+		if of, name := selected(n); of == "state" && slices.Contains([]string{"Batch", "ItemWrite", "Touch"}, name) {
+			t.Errorf("%s: state.%s: agent/record alone commits", at(n), name)
+		}
+	})
+}
+
+// TestOnlySQLiteKnowsSQL: nobody else asks the database in its own language.
+func TestOnlySQLiteKnowsSQL(t *testing.T) {
+	statement := regexp.MustCompile(`^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|PRAGMA)\s`)
+	walkSources(t, []string{"state/sqlite", "bench", "tests"}, func(_ string, at func(ast.Node) token.Position, n ast.Node) {
+		lit, ok := n.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			return
+		}
+		if text, err := strconv.Unquote(lit.Value); err == nil && statement.MatchString(text) {
+			t.Errorf("%s: %.40q: state/sqlite alone knows SQL", at(n), text)
+		}
+	})
+}
+
+// TestTimeComesIn: what is pure, and the recording step, are told what time it is, and
+// wait for nothing. (One wait there is: what a pull brought and can be written nowhere.)
+func TestTimeComesIn(t *testing.T) {
+	told := append([]string{"agent/record", "agent/schedule", "agent/replay"}, pure...)
+	timers := []string{"After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep"}
+	waits := map[string]int{"agent/record/recover.go": 1, "agent/schedule/queue.go": 1}
+	walkSources(t, []string{"bench", "tests"}, func(path string, at func(ast.Node) token.Position, n ast.Node) {
+		of, name := selected(n)
+		if of != "time" || !slices.Contains(told, filepath.ToSlash(filepath.Dir(path))) {
+			return
+		}
+		if slices.Contains(timers, name) {
+			waits[filepath.ToSlash(path)]--
+		}
+		if name == "Now" || name == "Since" || name == "Until" || waits[filepath.ToSlash(path)] < 0 {
+			t.Errorf("%s: time.%s: see the package's page", at(n), name)
+		}
+	})
+}
+
+// TestLargePackagesSayWhy: a package of more than 3,000 lines says on its page why it
+// is one room.
+func TestLargePackagesSayWhy(t *testing.T) {
+	lines, page := make(map[string]int), make(map[string]string)
+	walkSources(t, []string{"bench", "tests"}, func(path string, at func(ast.Node) token.Position, n ast.Node) {
+		if file, ok := n.(*ast.File); ok {
+			folder := filepath.Dir(path)
+			lines[folder] += at(&ast.Ident{NamePos: file.FileEnd}).Line
+			page[folder] += file.Doc.Text()
+		}
+	})
+	for folder, n := range lines {
+		if n > 3000 && !strings.Contains(page[folder], "3,000 lines") {
+			t.Errorf("%s has %d lines and does not say why: split it, or give the reason on its page, with the words \"3,000 lines\"", folder, n)
+		}
+	}
+}
+
+// walkSources visits each node of each file of the program but its tests, and of
+// nothing below the folders that are left out.
+func walkSources(t *testing.T, leftOut []string, visit func(path string, at func(ast.Node) token.Position, n ast.Node)) {
+	t.Helper()
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		// bench and tests are no part of the program; failpoint speaks in programs made to die only.
-		case d.IsDir() && (path == filepath.Join("cli", "view") || path == "bench" || path == "failpoint" || path == "tests" || path != "." && strings.HasPrefix(d.Name(), ".")):
+		case d.IsDir() && (slices.Contains(leftOut, filepath.ToSlash(path)) || path != "." && strings.HasPrefix(d.Name(), ".")):
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil
 		}
 		files := token.NewFileSet()
-		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution|parser.ParseComments)
 		if err != nil {
 			return err
 		}
+		at := func(n ast.Node) token.Position { return files.Position(n.Pos()) }
 		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.SelectorExpr:
-				if of, ok := n.X.(*ast.Ident); ok && contains(forbidden[of.Name], n.Sel.Name) {
-					t.Errorf("%s: %s.%s is for cli/view only", files.Position(n.Pos()), of.Name, n.Sel.Name)
-				}
-			case *ast.CallExpr:
-				if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "print" || f.Name == "println") {
-					t.Errorf("%s: %s writes to standard error past cli/view", files.Position(n.Pos()), f.Name)
-				}
+			if n != nil {
+				visit(path, at, n)
 			}
 			return true
 		})
@@ -169,13 +247,19 @@ func TestOnlyViewsPrint(t *testing.T) {
 	}
 }
 
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
+// selected is what a selector takes of which package: "fmt", "Print".
+func selected(n ast.Node) (of, name string) {
+	if s, ok := n.(*ast.SelectorExpr); ok {
+		if x, ok := s.X.(*ast.Ident); ok {
+			return x.Name, s.Sel.Name
 		}
 	}
-	return false
+	return "", ""
+}
+
+// below reports whether an import is one of the list, or stands below one.
+func below(list []string, imported string) bool {
+	return slices.ContainsFunc(list, func(e string) bool { return imported == e || strings.HasPrefix(imported, e+"/") })
 }
 
 // Tests know the vendors that the program knows.

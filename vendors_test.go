@@ -2,10 +2,7 @@ package main
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"io/fs"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,38 +30,20 @@ func TestVendorsAreToldByVendors(t *testing.T) {
 		}
 		return false
 	}
-	exempt := []string{"providers", "tests", "bench", "examples", filepath.Join("state", "statetest")}
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && (contains(exempt, path) || path != "." && strings.HasPrefix(d.Name(), ".")):
-			return filepath.SkipDir
-		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || path == "main.go":
-			return nil
+	walkSources(t, []string{"providers", "tests", "bench", "examples", "state/statetest"}, func(path string, at func(ast.Node) token.Position, n ast.Node) {
+		if path == "main.go" {
+			return
 		}
-		files := token.NewFileSet()
-		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.Ident:
-				if particular(n.Name, false) {
-					t.Errorf("%s: %s: what is particular to a vendor belongs to its package", files.Position(n.Pos()), n.Name)
-				}
-			case *ast.BasicLit:
-				text, err := strconv.Unquote(n.Value)
-				if n.Kind == token.STRING && err == nil && particular(strings.TrimPrefix(text, module+"/providers/"), true) {
-					t.Errorf("%s: %s: what is particular to a vendor belongs to its package", files.Position(n.Pos()), n.Value)
-				}
+		switch n := n.(type) {
+		case *ast.Ident:
+			if particular(n.Name, false) {
+				t.Errorf("%s: %s: what is particular to a vendor belongs to its package", at(n), n.Name)
 			}
-			return true
-		})
-		return nil
+		case *ast.BasicLit:
+			text, err := strconv.Unquote(n.Value)
+			if n.Kind == token.STRING && err == nil && particular(strings.TrimPrefix(text, module+"/providers/"), true) {
+				t.Errorf("%s: %s: what is particular to a vendor belongs to its package", at(n), n.Value)
+			}
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -3,6 +3,10 @@
 //
 // plan and apply (pass.go) and the long-running agent (loop.go) walk the same
 // steps: evaluate, diff, declare, read or pull, derive, record.
+//
+// It may read the state, and it commits nothing: what becomes durable goes through
+// agent/record. It opens no port and no file but through agent/web and agent/source,
+// and knows the vendors by providers.Definition alone.
 package agent
 
 import (

@@ -1,5 +1,13 @@
 // Package cli is the command line: arguments in, text or JSON out. One file a
 // command; what is printed goes through cli/view.
+//
+// It may touch what a command names: the configuration directory, the environment, the
+// state, signals and the terminal. It reads a state through state.Reader, and changes
+// one through agent and agent/record alone.
+//
+// It has more than 3,000 lines, for it has all the commands, none of which calls
+// another. What they share is in command.go (flags), config.go (which configuration
+// and which state) and cli.go.
 package cli
 
 import (

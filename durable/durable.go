@@ -1,5 +1,5 @@
 // Package durable writes files that outlive a power cut: a file is whole or not
-// there, and its name is on the disk with it.
+// there, and its name is on the disk with it. It touches the paths that it is given.
 package durable
 
 import (

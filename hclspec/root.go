@@ -11,6 +11,10 @@
 // It may read files, through Files alone, and the environment that it is
 // handed. It opens no connection, writes nothing and prints nothing; it knows
 // the vendors by their schemas and the state by Seen.
+//
+// It has more than 3,000 lines, for blocks refer to one another: whatever evaluates
+// one needs the same variables, locals and resources. What needs none of them stands
+// in packages below: expressions and functions.
 package hclspec
 
 import (

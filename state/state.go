@@ -1,6 +1,9 @@
 // Package state is Waybill's memory: what is tracked, what was seen, and the
 // vendors' own bytes as evidence. A driver (sqlite) implements Store and passes
 // the conformance suite in statetest.
+//
+// It is a contract alone, and touches nothing. Anybody may read a state; agent/record
+// alone commits.
 package state
 
 import (

@@ -1,4 +1,4 @@
-// Package suggest finds what somebody meant who mistyped a name.
+// Package suggest finds what somebody meant who mistyped a name. It is pure.
 package suggest
 
 import (

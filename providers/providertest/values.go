@@ -1,5 +1,6 @@
 // Package providertest is the suite that every vendor passes, and what the
-// vendors' own tests share.
+// vendors' own tests share. It touches the vendor that it is given, through a server
+// on this machine, and the files under the caller's testdata.
 package providertest
 
 import (

@@ -52,4 +52,8 @@
 // with Probability (drawn from the seed and the number of the request), or all.
 // Of several the first that strikes is the one that does. See [FaultKind] for
 // the kinds and for which vendors each has a meaning.
+//
+// It touches no file, and the network only where it is served, and to push. It has
+// more than 3,000 lines, for the four models share a clock, their faults and one
+// account of what was asked and told, against which all four are judged.
 package sandbox

@@ -3,7 +3,12 @@
 //
 // Beside the database waybill.db SQLite keeps waybill.db-wal and waybill.db-shm; the
 // package keeps waybill.db.lock, which names the writer, and waybill.db.seen, by which
-// a restored backup is recognised.
+// a restored backup is recognised. It touches these files, and the copy that Backup
+// makes; it alone knows SQL.
+//
+// It has more than 3,000 lines, for it is one contract over one schema: a file for
+// each noun of state.Store (items, records, raws, history and so on), over one
+// connection (conn.go) and one writer (writer.go).
 package sqlite
 
 import (

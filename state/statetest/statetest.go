@@ -1,5 +1,6 @@
 // Package statetest is the conformance suite of states: every promise that the
-// comments of package state make, as a test that a driver passes.
+// comments of package state make, as a test that a driver passes. It knows no
+// driver: it touches the states that the driver's test opens for it.
 package statetest
 
 import (
