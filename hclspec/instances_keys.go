@@ -130,7 +130,7 @@ func expandForEach(value cty.Value, at hcl.Range) (*expansion, *hcl.Diagnostic) 
 		case !key.IsKnown():
 			return &expansion{deferred: true}, nil
 		case key.IsNull():
-			d := mistake("Invalid for_each set argument", "The set in for_each holds a null, which cannot be a key. Take it out, such as with compact.", at.Ptr())
+			d := mistake("Invalid for_each set argument", "The set in for_each holds a null, which cannot be a key. Take it out, as compact does from a list.", at.Ptr())
 			return &expansion{failed: true}, d
 		}
 		x.keys = append(x.keys, plan.StringKey(key.AsString()))

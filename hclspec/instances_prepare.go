@@ -289,7 +289,7 @@ func (p *part) accept(value cty.Value) (cty.Value, *hcl.Diagnostic) {
 	}
 	if value.IsNull() {
 		if p.undefined {
-			return value, mistake("Missing required argument", fmt.Sprintf("The argument %q is required, but its value is null.", p.name), p.attr.Expr.Range().Ptr())
+			return value, mistake("Missing required argument", fmt.Sprintf("The argument %q is null. Set it to a value.", p.name), p.attr.Expr.Range().Ptr())
 		}
 		return p.fallback, nil
 	}

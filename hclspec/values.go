@@ -197,7 +197,7 @@ func (c *Root) assign(v *variable, g given, ok bool) hcl.Diagnostics {
 		if v.def == cty.NilVal {
 			set(unknown)
 			return hcl.Diagnostics{mistake("Required variable not set",
-				fmt.Sprintf("The value that %s gives to var.%s is null, which is not allowed because the variable has nullable = false.", g.from, v.name), at)}
+				fmt.Sprintf("The value that %s gives to var.%s is null, and its nullable = false allows no null. Give another value.", g.from, v.name), at)}
 		}
 		value = v.def
 	}

@@ -90,7 +90,7 @@ func (m *Module) decodeVariable(block *hcl.Block) hcl.Diagnostics {
 		v.validations = append(v.validations, r)
 		if !referencesOf(r.condition).variables[name] {
 			diags = append(diags, mistake("Invalid variable validation condition",
-				fmt.Sprintf("The condition for variable %q must refer to var.%s, or it would not judge its value.", name, name), r.condition.Range().Ptr()))
+				fmt.Sprintf("This condition says nothing of the variable: judge var.%s in it.", name), r.condition.Range().Ptr()))
 		}
 	}
 	return diags

@@ -92,7 +92,7 @@ func (v *View) Moved(from, to []plan.Address) {
 		v.Out.printf("Moved %s to %s\n", from[i], to[i])
 	}
 	v.rest(len(from))
-	v.Out.printf("Successfully moved %s.\n", plural(len(from), "item"))
+	v.Out.printf("Moved %s.\n", plural(len(from), "item"))
 }
 
 // Removed tells what state rm did.
@@ -101,7 +101,7 @@ func (v *View) Removed(items []plan.Address) {
 		v.Out.printf("Removed %s\n", items[i])
 	}
 	v.rest(len(items))
-	v.Out.printf("Successfully removed %s; the history is kept.\n", plural(len(items), "item"))
+	v.Out.printf("Removed %s; the history is kept.\n", plural(len(items), "item"))
 }
 
 func (v *View) rest(n int) {

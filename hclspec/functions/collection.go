@@ -88,7 +88,7 @@ var (
 )
 
 var oneFunc = function.New(&function.Spec{
-	Description: "Takes a list, set or tuple of zero or one elements: null, or the element.",
+	Description: "Gives the element of a list or set of at most one, and null where there is none.",
 	Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
 	Type: func(args []cty.Value) (cty.Type, error) {
 		ty := args[0].Type()
@@ -300,7 +300,7 @@ var containsFunc = function.New(&function.Spec{
 })
 
 var transposeFunc = function.New(&function.Spec{
-	Description: "Swaps the keys and values of a map of lists of strings.",
+	Description: "Turns a map of lists around: each string becomes a key, with the keys that had it.",
 	Params:      []function.Parameter{{Name: "values", Type: cty.Map(cty.List(cty.String))}},
 	Type:        function.StaticReturnType(cty.Map(cty.List(cty.String))),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {

@@ -32,7 +32,7 @@ var base64DecodeFunc = function.New(&function.Spec{
 })
 
 var base64GzipFunc = function.New(&function.Spec{
-	Description: "Compresses a string with gzip and encodes it in base64.",
+	Description: "Gzips a string, and writes the bytes in base64.",
 	Params:      []function.Parameter{{Name: "str", Type: cty.String}},
 	Type:        function.StaticReturnType(cty.String),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
