@@ -104,3 +104,37 @@ func TestNumbersOutOfRange(t *testing.T) {
 		t.Error(shown)
 	}
 }
+
+// A null is neither true nor false: where it decides, && and || say so.
+func TestLogicOfNull(t *testing.T) {
+	for text, want := range map[string]string{
+		`null && true`:                         "argument must not be null",
+		`true && null`:                         "argument must not be null",
+		`null && null`:                         "argument must not be null",
+		`null || false`:                        "argument must not be null",
+		`false || null`:                        "argument must not be null",
+		`null || null`:                         "argument must not be null",
+		`true && tobool(null)`:                 "argument must not be null",
+		`[for x in [null, true] : x && true]`:  "argument must not be null",
+		`[for x in [true, null] : true && x]`:  "argument must not be null",
+		`[for x in [null] : x || local.false]`: "argument must not be null",
+		`false && null`:                        "",
+		`true || null`:                         "",
+		`true && true`:                         "",
+		`false || true`:                        "",
+	} {
+		template, err := json.Marshal("${" + text + "}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, source := range map[string]string{
+			"main.wb.hcl":  "locals {\n  false = false\n}\noutput \"o\" {\n  value = " + text + "\n}\n",
+			"main.wb.json": `{"locals": {"false": false}, "output": {"o": {"value": ` + string(template) + `}}}`,
+		} {
+			c, diags := judgeAll(testOptions(writeDir(t, map[string]string{name: source})), nil)
+			if diags.HasErrors() != (want != "") || !strings.Contains(printed(c, diags), want) {
+				t.Errorf("%s in %s: %s, want %q", text, name, printed(c, diags), want)
+			}
+		}
+	}
+}

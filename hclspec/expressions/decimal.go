@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -26,7 +27,7 @@ import (
 // guardDigits are those that rounding may have spoilt.
 const guardDigits = 2
 
-func decimalOperation(op *hclsyntax.Operation) *hclsyntax.Operation {
+func operation(op *hclsyntax.Operation) *hclsyntax.Operation {
 	switch op {
 	case hclsyntax.OpAdd:
 		return decimal(stdlib.AddFunc)
@@ -40,8 +41,30 @@ func decimalOperation(op *hclsyntax.Operation) *hclsyntax.Operation {
 		return decimal(divisor(stdlib.ModuloFunc))
 	case hclsyntax.OpNegate:
 		return decimal(stdlib.NegateFunc)
+	case hclsyntax.OpLogicalAnd, hclsyntax.OpLogicalOr:
+		return logical(op)
 	}
 	return op
+}
+
+// logical is && or || where a null is neither true nor false. HCL's short cut
+// takes it for false: an amount that is not known yet would decide.
+func logical(op *hclsyntax.Operation) *hclsyntax.Operation {
+	strict := *op
+	controlling := op == hclsyntax.OpLogicalOr // this one operand decides
+	strict.ShortCircuit = func(lhs, rhs cty.Value, lhsDiags, rhsDiags hcl.Diagnostics) (cty.Value, hcl.Diagnostics) {
+		decides := func(v cty.Value) bool { return v.IsKnown() && !v.IsNull() && v.True() == controlling }
+		switch {
+		case !lhs.IsNull() && !rhs.IsNull():
+			return op.ShortCircuit(lhs, rhs, lhsDiags, rhsDiags)
+		case decides(lhs):
+			return lhs, lhsDiags
+		case decides(rhs):
+			return rhs, rhsDiags
+		}
+		return cty.NilVal, nil // the operation itself says what a null cannot do
+	}
+	return &strict
 }
 
 // decimal is an operation within the bounds of numbers whose result has at most

@@ -146,6 +146,25 @@ func (s *splat) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	return value, diags
 }
 
+// conditional is a conditional expression whose mistakes tell no key of a
+// sensitive result.
+type conditional struct{ *hclsyntax.ConditionalExpr }
+
+func (c *conditional) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	value, diags := c.ConditionalExpr.Value(ctx)
+	for i, d := range diags {
+		if d.Expression != hcl.Expression(c.ConditionalExpr) { // of a part, which has told it
+			continue
+		}
+		for _, result := range []hclsyntax.Expression{c.TrueResult, c.FalseResult} {
+			if v, _ := result.Value(ctx); v.ContainsMarked() {
+				diags[i] = Hide(d)
+			}
+		}
+	}
+	return value, diags
+}
+
 // part is what a template interpolates, within the bounds of a text: from local
 // to local a text could double.
 type part struct{ *hclsyntax.ParenthesesExpr }

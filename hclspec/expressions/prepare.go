@@ -52,16 +52,17 @@ func (p *preparation) expression(at *hclsyntax.Expression) {
 	switch e := (*at).(type) {
 	case nil:
 	case *hclsyntax.BinaryOpExpr:
-		e.Op = decimalOperation(e.Op)
+		e.Op = operation(e.Op)
 		p.expression(&e.LHS)
 		p.expression(&e.RHS)
 	case *hclsyntax.UnaryOpExpr:
-		e.Op = decimalOperation(e.Op)
+		e.Op = operation(e.Op)
 		p.expression(&e.Val)
 	case *hclsyntax.ConditionalExpr:
 		p.expression(&e.Condition)
 		p.expression(&e.TrueResult)
 		p.expression(&e.FalseResult)
+		*at = &conditional{ConditionalExpr: e}
 	case *hclsyntax.FunctionCallExpr:
 		p.all(e.Args)
 	case *hclsyntax.IndexExpr:
