@@ -49,7 +49,8 @@ var bounds = map[string]func(args []cty.Value) error{
 		if spaces < 0 {
 			return function.NewArgErrorf(0, "the number of spaces must not be negative")
 		}
-		return textOf(product(strings.Count(args[1].AsString(), "\n"), int(min(spaces, math.MaxInt32))) + len(args[1].AsString()))
+		// The padding is made once, however many lines there are.
+		return textOf(product(strings.Count(args[1].AsString(), "\n")+1, int(min(spaces, math.MaxInt32))) + len(args[1].AsString()))
 	},
 	"split": func(args []cty.Value) error {
 		return elementsOf(strings.Count(args[1].AsString(), args[0].AsString()))
