@@ -53,6 +53,16 @@ func TestMistakesTellNoPartOfASecret(t *testing.T) {
 		`lookup({}, PARTS[0])`,
 		`lookup(tomap({ a = 1 }), PARTS[0])`,
 		`formatlist("%d", PARTS)`,
+		`transpose({ for k in PARTS : k => 1 })`,
+		`transpose({ a = { for k in PARTS : k => 1 } })`,
+		`join(",", { for k in PARTS : k => 1 })`,
+		`join(",", [{ for k in PARTS : k => 1 }])`,
+		`setunion({ for k in PARTS : k => 1 }, [1])`,
+		`true ? { for k in PARTS : k => [k] } : { a = 1 }`,
+		`false ? { a = 1 } : local.keyed`,
+		`true ? [local.keyed] : [{ a = 1 }]`,
+		`true ? { a = local.keyed } : { a = { b = 1 } }`,
+		`[for z in [1] : z == 1 ? local.keyed : { a = 1 }]`,
 		`format("%d", PARTS[0])`,
 		`format(PARTS[0], 1)`,
 		`jsondecode(PARTS[0])`,
@@ -92,8 +102,8 @@ func TestMistakesTellNoPartOfASecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, source := range map[string]string{
-			"main.wb.hcl":  "locals {\n  parts  = " + parts + "\n  object = { x = local.parts[0] }\n}\noutput \"o\" {\n  sensitive = true\n  value = " + text + "\n}\n",
-			"main.wb.json": `{"locals": {"parts": "${split(\",\", env(\"TOKENS\"))}", "object": {"x": "${local.parts[0]}"}}, "output": {"o": {"sensitive": true, "value": ` + string(template) + `}}}`,
+			"main.wb.hcl":  "locals {\n  parts  = " + parts + "\n  object = { x = local.parts[0] }\n  keyed  = { for k in local.parts : k => [k] }\n}\noutput \"o\" {\n  sensitive = true\n  value = " + text + "\n}\n",
+			"main.wb.json": `{"locals": {"parts": "${split(\",\", env(\"TOKENS\"))}", "object": {"x": "${local.parts[0]}"}, "keyed": "${{ for k in local.parts : k => [k] }}"}, "output": {"o": {"sensitive": true, "value": ` + string(template) + `}}}`,
 		} {
 			opts := testOptions(writeDir(t, map[string]string{name: source, "t.tmpl": "%{ for k in list }${tonumber(k)}%{ endfor }"}))
 			variables := testEnviron()
@@ -116,6 +126,50 @@ func TestMistakesTellNoPartOfASecret(t *testing.T) {
 						t.Errorf("%s in %s hands out a secret to whoever prints %s", text, name, traversal.RootName())
 					}
 				}
+			}
+		}
+	}
+}
+
+// A sensitive variable's value is not told by what is wrong with it, wherever
+// it comes from.
+func TestMistakesTellNoPartOfASensitiveVariable(t *testing.T) {
+	for _, typ := range []string{"map(number)", "map(list(string))", "map(object({ a = number }))", "object({ a = string })", "list(string)", "tuple([string])", "number"} {
+		declared := "variable \"s\" {\n  type      = " + typ + "\n  sensitive = true\n}\n"
+		for name, give := range map[string]func(files, variables map[string]string, opts *Options){
+			"environment": func(_, variables map[string]string, _ *Options) {
+				variables["WAYBILL_VAR_s"] = `{ hunter2 = "hunter3" }`
+			},
+			"option": func(_, _ map[string]string, opts *Options) {
+				opts.Vars = []Var{{Text: `s={ hunter2 = "hunter3" }`}}
+			},
+			"HCL": func(files, _ map[string]string, _ *Options) {
+				files["waybill.wbvars.hcl"] = "s = {\n  hunter2 = \"hunter3\"\n}\n"
+			},
+			"JSON": func(files, _ map[string]string, _ *Options) {
+				files["a.auto.wbvars.json"] = `{"s": {"hunter2": "hunter3"}}`
+			},
+			"broken HCL": func(files, _ map[string]string, _ *Options) {
+				files["waybill.wbvars.hcl"] = "s = { hunter2 = \"a\" \"hunter3\" }\n"
+			},
+			"broken HCL block": func(files, _ map[string]string, _ *Options) {
+				files["waybill.wbvars.hcl"] = "s hunter2 {\n}\n"
+			},
+			"broken JSON": func(files, _ map[string]string, _ *Options) {
+				files["waybill.wbvars.json"] = `{"s": {"hunter2": hunter3}}`
+			},
+		} {
+			files, variables := map[string]string{"main.wb.hcl": declared}, testEnviron()
+			opts := testOptions("")
+			give(files, variables, &opts)
+			opts.Dir, opts.Environ = writeDir(t, files), environ(variables)
+			c, diags := judgeAll(opts, nil)
+			shown := printed(c, diags)
+			if !diags.HasErrors() {
+				t.Errorf("%s from %s is no mistake", typ, name)
+			}
+			if strings.Contains(shown, "hunter") {
+				t.Errorf("%s from %s tells:\n%s", typ, name, shown)
 			}
 		}
 	}

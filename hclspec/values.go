@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,10 +113,10 @@ func (c *Root) readValues(f valueFile, values map[string]given) hcl.Diagnostics 
 	}
 	file, diags := c.parse(f.shown, src)
 	if file == nil || file.Body == nil {
-		return diags
+		return c.withoutText(diags)
 	}
 	attrs, attrDiags := file.Body.JustAttributes()
-	diags = append(diags, attrDiags...)
+	diags = c.withoutText(append(diags, attrDiags...))
 	for _, attr := range attributesInOrder(attrs) {
 		name := nameOf(attr.Name)
 		v := c.module.variables[name]
@@ -141,6 +142,25 @@ func (c *Root) readValues(f valueFile, values map[string]given) hcl.Diagnostics 
 			value = cty.DynamicVal
 		}
 		values[name] = given{value: value, file: true, from: "the file " + f.shown, at: at.Ptr()}
+	}
+	return diags
+}
+
+// withoutText tells of mistakes in a file of values where they are, and repeats
+// nothing of the text, where a sensitive variable may have its value in it: what
+// cannot be read does not say whose value it is.
+func (c *Root) withoutText(diags hcl.Diagnostics) hcl.Diagnostics {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(c.module.variables)), func(v *variable) bool { return v.sensitive }) {
+		return diags
+	}
+	for i, d := range diags {
+		where := ""
+		if d.Subject != nil {
+			where = fmt.Sprintf(" at %s, column %d", place(*d.Subject), d.Subject.Start.Column)
+		}
+		hidden := mistake("Invalid variables file", fmt.Sprintf("The file of values cannot be read%s. What is there is not shown, for sensitive variables may have their values in it.", where), nil)
+		hidden.Severity = d.Severity
+		diags[i] = hidden
 	}
 	return diags
 }
@@ -191,7 +211,7 @@ func (c *Root) assign(v *variable, g given, ok bool) hcl.Diagnostics {
 	if err != nil {
 		set(unknown)
 		return hcl.Diagnostics{mistake("Invalid value for input variable",
-			fmt.Sprintf("The value that %s gives to var.%s is not suitable for it: %s.", g.from, v.name, err), at)}
+			fmt.Sprintf("The value that %s gives to var.%s is not suitable for it: %s.", g.from, v.name, v.unsuitable(err)), at)}
 	}
 	if value.IsNull() && !v.nullable {
 		if v.def == cty.NilVal {

@@ -121,6 +121,15 @@ func (v *variable) convert(value cty.Value) (cty.Value, error) {
 	return expressions.Convert(value, v.typ)
 }
 
+// unsuitable is why a value does not become the variable's type. Of a collection
+// the reason names keys, which are not told of a sensitive one.
+func (v *variable) unsuitable(err error) error {
+	if v.sensitive && !v.typ.IsPrimitiveType() {
+		return fmt.Errorf("%s required; what differs is not shown, for it is sensitive", v.typ.FriendlyNameForConstraint())
+	}
+	return err
+}
+
 // checkVariables judges the values by the validation blocks.
 func (c *Root) checkVariables() hcl.Diagnostics {
 	var diags hcl.Diagnostics

@@ -23,6 +23,7 @@ import (
 	"github.com/hashicorp/go-cty-funcs/uuid"
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
@@ -179,16 +180,23 @@ func Names() []string {
 func guarded(name string, f function.Function, env Env) function.Function {
 	open := func(p function.Parameter) function.Parameter {
 		p.AllowMarked, p.AllowUnknown, p.AllowNull, p.AllowDynamicType = true, true, true, true
+		if convertsWithin(p.Type) {
+			p.Type = cty.DynamicPseudoType
+		}
 		return p
 	}
 	spec := &function.Spec{
 		Description: f.Description(),
 		Type:        function.StaticReturnType(cty.DynamicPseudoType),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			if err := admit(name, env, args); err != nil {
-				return cty.DynamicVal, err // repeats no value
+			converted, err := convertWithin(f, args)
+			value := cty.DynamicVal
+			if err == nil {
+				if err := admit(name, env, converted); err != nil {
+					return cty.DynamicVal, err // repeats no value
+				}
+				value, err = f.Call(converted)
 			}
-			value, err := f.Call(args)
 			if err == nil {
 				if err := admitNumber(value); err != nil {
 					return cty.DynamicVal, err
@@ -221,6 +229,33 @@ func guarded(name string, f function.Function, env Env) function.Function {
 		spec.VarParam = &opened
 	}
 	return function.New(spec)
+}
+
+// convertsWithin reports whether a parameter's type makes HCL convert what is
+// within an argument. What it says of a failure names keys, also of a sensitive
+// value, so that the conversion is left to convertWithin.
+func convertsWithin(ty cty.Type) bool {
+	return !ty.IsPrimitiveType() && !ty.IsCapsuleType() && ty != cty.DynamicPseudoType
+}
+
+// convertWithin converts arguments as HCL would have.
+func convertWithin(f function.Function, args []cty.Value) ([]cty.Value, error) {
+	converted := slices.Clone(args)
+	for i, arg := range args {
+		p := f.VarParam()
+		if params := f.Params(); i < len(params) {
+			p = &params[i]
+		}
+		if !convertsWithin(p.Type) {
+			continue
+		}
+		value, err := convert.Convert(arg, p.Type)
+		if err != nil {
+			return nil, function.NewArgError(i, err)
+		}
+		converted[i] = value
+	}
+	return converted, nil
 }
 
 // admit judges a call before it is made.
