@@ -148,7 +148,7 @@ func (b *builder) addMeta() {
 	if b.r.typ.Kind == plan.Polled {
 		first := text("interval", b.r.poll["interval"], defaultInterval)
 		if b.floor > plan.DefaultInterval {
-			first.fallback = cty.StringVal(shortDuration(b.floor))
+			first.fallback = cty.StringVal(plan.FormatDuration(b.floor))
 		}
 		most := text("max_interval", b.r.poll["max_interval"], defaultMaxInterval)
 		poll := &part{name: "poll", nested: []*part{first, most}, constant: true}

@@ -2,11 +2,12 @@ package hclspec
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/waybill-dev/waybill/plan"
 )
 
 // minInterval is the floor that a provider's values set; zero where it has none.
@@ -42,7 +43,7 @@ func (b *builder) pollValue(p *part, values []cty.Value, diags hcl.Diagnostics) 
 		return object(), append(diags, mistake("Invalid poll interval", "The interval must be longer than zero.", intervalAttr.Expr.Range().Ptr()))
 	case intervalAttr != nil && first < b.floor:
 		return object(), append(diags, mistake("Invalid poll interval",
-			fmt.Sprintf("The interval %s is below the provider's min_interval of %s, the floor between two reads of one item. Write %s or more, or lower min_interval in the provider block.", interval.AsString(), shortDuration(b.floor), shortDuration(b.floor)), intervalAttr.Expr.Range().Ptr()))
+			fmt.Sprintf("The interval %s is below the provider's min_interval of %s, the floor between two reads of one item. Write %s or more, or lower min_interval in the provider block.", interval.AsString(), plan.FormatDuration(b.floor), plan.FormatDuration(b.floor)), intervalAttr.Expr.Range().Ptr()))
 	case mostAttr != nil && last < first:
 		return object(), append(diags, mistake("Invalid poll interval",
 			fmt.Sprintf("The max_interval %s is below the interval %s: it is what the interval grows to while nothing changes.", most.AsString(), interval.AsString()), mostAttr.Expr.Range().Ptr()))
@@ -50,16 +51,4 @@ func (b *builder) pollValue(p *part, values []cty.Value, diags hcl.Diagnostics) 
 		most = interval // a long interval without a cap of its own
 	}
 	return object(), diags
-}
-
-// shortDuration is a duration as a user would write it: 72h, not 72h0m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -78,6 +79,18 @@ func EncodeSeen(t *Type, seen cty.Value) (json.RawMessage, error) {
 
 // FormatTime writes a time of our own: RFC 3339 in UTC.
 func FormatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// FormatDuration writes a duration as a user would: 72h, not 72h0m0s.
+func FormatDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
 
 // ItemValues are an item's arguments and observed values as configuration and
 // views see them, an object of Type.ValuesType. What only a first read can tell

@@ -457,7 +457,7 @@ func tame(v any, depth int) any {
 		}
 	case map[string]any:
 		if depth >= maxDepth {
-			return string(CanonicalJSON(v))
+			return string(canonical(v))
 		}
 		tamed := make(map[string]any, len(v))
 		for name, e := range v {
@@ -466,7 +466,7 @@ func tame(v any, depth int) any {
 		return tamed
 	case []any:
 		if depth >= maxDepth {
-			return string(CanonicalJSON(v))
+			return string(canonical(v))
 		}
 		tamed := make([]any, len(v))
 		for i, e := range v {

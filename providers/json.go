@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -120,51 +119,9 @@ func repeatedFields(body []byte) Repeated {
 	return found
 }
 
-// CanonicalJSON writes decoded JSON with its fields in order, without spaces,
-// numbers digit for digit as they were.
-func CanonicalJSON(v any) []byte { return appendCanonical(make([]byte, 0, 512), v) }
-
-// appendCanonical does by hand what encoding/json does by reflection: every
-// callback passes through it twice.
-func appendCanonical(b []byte, v any) []byte {
-	switch v := v.(type) {
-	case nil:
-		return append(b, "null"...)
-	case bool:
-		return strconv.AppendBool(b, v)
-	case int64:
-		return strconv.AppendInt(b, v, 10)
-	case json.Number:
-		return append(b, v...)
-	case string:
-		return value.AppendString(b, v)
-	case []any:
-		b = append(b, '[')
-		for i, e := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendCanonical(b, e)
-		}
-		return append(b, ']')
-	case map[string]any:
-		names := make([]string, 0, len(v))
-		for name := range v {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		b = append(b, '{')
-		for i, name := range names {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(value.AppendString(b, name), ':')
-			b = appendCanonical(b, v[name])
-		}
-		return append(b, '}')
-	}
-	return append(b, "null"...) // cannot be: decoded JSON has no other types
-}
+// canonical writes decoded JSON with its fields in order, without spaces, numbers
+// digit for digit as they were.
+func canonical(v any) []byte { return value.AppendTree(make([]byte, 0, 512), v) }
 
 // The bounds of a number that is taken as one: beyond any amount or count.
 const (

@@ -45,7 +45,7 @@ func ReadRecord(typ, noun string, text []byte) (r *Reading, ok bool) {
 	if len(repeated) > 0 {
 		r.Record.Digest = Digest(text) // one of the values is not in the object
 	} else {
-		r.Record.Digest = Digest(CanonicalJSON(object))
+		r.Record.Digest = Digest(canonical(object))
 	}
 	r.Fields = NewFields(object, repeated)
 	return r, true
@@ -61,7 +61,7 @@ func (r *Reading) Delivery(fields ...string) {
 		}
 	}
 	if len(r.repeated) == 0 {
-		r.Record.Digest = Digest(CanonicalJSON(r.left))
+		r.Record.Digest = Digest(canonical(r.left))
 	}
 }
 
@@ -109,7 +109,7 @@ func (r *Reading) Done() plan.Record {
 	if unknown := r.Unknown(); unknown != nil {
 		r.attrs["extra"] = unknown
 	}
-	r.Record.Attributes = CanonicalJSON(r.attrs)
+	r.Record.Attributes = canonical(r.attrs)
 	if r.Record.Quarantined != "" {
 		r.Record.Outcome, r.Record.Parts, r.Record.Amount, r.Record.Currency = plan.Unknown, 0, nil, ""
 	}

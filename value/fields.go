@@ -109,9 +109,12 @@ func decodeObject(b json.RawMessage) (map[string]any, error) {
 }
 
 // encodeTree writes decoded JSON in the canonical form of Encode.
-func encodeTree(x any) json.RawMessage { return appendTree(nil, x) }
+func encodeTree(x any) json.RawMessage { return AppendTree(nil, x) }
 
-func appendTree(b []byte, x any) []byte {
+// AppendTree appends decoded JSON in the canonical form of Encode: as DecodeTree
+// gives it, or with an int64 in the place of a number. It does by hand what
+// encoding/json does by reflection, for every callback passes through it twice.
+func AppendTree(b []byte, x any) []byte {
 	switch x := x.(type) {
 	case string:
 		return AppendString(b, x)
@@ -119,14 +122,21 @@ func appendTree(b []byte, x any) []byte {
 		return strconv.AppendBool(b, x)
 	case json.Number:
 		return append(b, x...)
+	case int64:
+		return strconv.AppendInt(b, x, 10)
 	case map[string]any:
+		names := make([]string, 0, len(x))
+		for name := range x {
+			names = append(names, name)
+		}
+		slices.Sort(names)
 		b = append(b, '{')
-		for i, name := range slices.Sorted(maps.Keys(x)) {
+		for i, name := range names {
 			if i > 0 {
 				b = append(b, ',')
 			}
 			b = append(AppendString(b, name), ':')
-			b = appendTree(b, x[name])
+			b = AppendTree(b, x[name])
 		}
 		return append(b, '}')
 	case []any:
@@ -135,7 +145,7 @@ func appendTree(b []byte, x any) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendTree(b, e)
+			b = AppendTree(b, e)
 		}
 		return append(b, ']')
 	}

@@ -99,20 +99,8 @@ func open(e plan.Evidence, matched int64) providers.Verdict {
 	}
 	return providers.Verdict{
 		Outcome: plan.Failed, Settled: true,
-		Reason: fmt.Sprintf("not verified within %s after %s: %s", shortDuration(validFor), what, words),
+		Reason: fmt.Sprintf("not verified within %s after %s: %s", plan.FormatDuration(validFor), what, words),
 	}
-}
-
-// shortDuration writes 10m0s as 10m, as a user would.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 func earliestSend(seen cty.Value) (earliest time.Time, ok bool) {
