@@ -46,7 +46,7 @@ type seen struct {
 	closed   bool // nothing more is noted
 }
 
-// compare tells what was last seen with what is there. hadLog says whether there was
+// compare holds what was last seen against what is there. hadLog says whether there was
 // a write-ahead log with something in it before the database was opened.
 func compare(path string, meta state.Meta, newest time.Time, hadLog bool) (*seen, error) {
 	s := &seen{path: path}

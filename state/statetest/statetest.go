@@ -41,7 +41,7 @@ func Run(t *testing.T, d Driver) {
 		{"Unfolded", testUnfolded},
 		{"Evidence", testEvidence},
 		{"History", testHistory},
-		{"Small", testSmall},
+		{"Results", testResults},
 		{"Commit", testCommit},
 		{"Readers", testReaders},
 		{"Pages", testPages},
