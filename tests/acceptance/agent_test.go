@@ -85,7 +85,7 @@ resource "globfax_recipient" "fax" {
 
   poll {
     interval     = "1s"
-    max_interval = "1s"
+    max_interval = "10s" # the account is probed that often whatever the vendor asks for
   }
 }
 
