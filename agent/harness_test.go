@@ -105,11 +105,15 @@ provider "nxcloud" {
 func (w *world) load() (*hclspec.Root, hcl.Diagnostics) { return w.loadFrom(source.Take(w.dir)) }
 
 func (w *world) loadFrom(s *source.Snapshot) (*hclspec.Root, hcl.Diagnostics) {
+	return w.loadWith(s, func(string) (string, bool) { return "", false })
+}
+
+func (w *world) loadWith(s *source.Snapshot, environ func(string) (string, bool)) (*hclspec.Root, hcl.Diagnostics) {
 	var schemas []*plan.Schema
 	for _, d := range w.runner.Vendors {
 		schemas = append(schemas, d.Schema)
 	}
-	return hclspec.Load(hclspec.Options{Dir: s.Dir(), Files: s, Schemas: schemas, Environ: func(string) (string, bool) { return "", false }})
+	return hclspec.Load(hclspec.Options{Dir: s.Dir(), Files: s, Schemas: schemas, Environ: environ})
 }
 
 func (w *world) config() *hclspec.Root {

@@ -403,13 +403,24 @@ func (a *Agent) consider(ctx context.Context, config *hclspec.Root, limits guard
 
 // recordResults records outputs and checks.
 func (a *Agent) recordResults(ctx context.Context, ev *evaluation) error {
-	outputs, diags := ev.hcl.Outputs(ctx)
-	checks, more := ev.hcl.Checks(ctx)
-	for _, d := range diags.Extend(more) {
+	type results struct {
+		outputs []plan.Output
+		checks  []plan.Check
+		diags   hcl.Diagnostics
+	}
+	r, err := UnlessEnded(ctx, func() (results, error) {
+		outputs, diags := ev.hcl.Outputs(ctx)
+		checks, more := ev.hcl.Checks(ctx)
+		return results{outputs, checks, diags.Extend(more)}, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range r.diags {
 		a.log.Warn("an output or a check cannot be evaluated", "summary", d.Summary, "detail", d.Detail)
 	}
-	a.logChecks(checks)
-	if err := a.rec.Results(ctx, outputs, checks, configurationNotes(ev.config)); err != nil {
+	a.logChecks(r.checks)
+	if err := a.rec.Results(ctx, r.outputs, r.checks, configurationNotes(ev.config)); err != nil {
 		return err
 	}
 	a.rec.Recorded()

@@ -462,3 +462,38 @@ func TestWhatWasReadIsWatchedAtOnce(t *testing.T) {
 		b.end()
 	})
 }
+
+// An output or a check may take as long as it likes to evaluate: the agent's end
+// does not wait for it.
+func TestTheEndWaitsForNoEvaluation(t *testing.T) {
+	for name, block := range map[string]string{
+		"output": "output \"o\" {\n  value     = env(\"SLOW\")\n  sensitive = true\n}\n",
+		"check":  "check \"c\" {\n  assert {\n    condition     = env(\"SLOW\") == \"\"\n    error_message = \"No.\"\n  }\n}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t)
+				b.write("main.wb.hcl", b.providersText()+block)
+				slow := func(o *agent.AgentOptions) {
+					o.Load = func(s *source.Snapshot) (*hclspec.Root, hcl.Diagnostics) {
+						return b.loadWith(s, func(name string) (string, bool) {
+							if name == "SLOW" {
+								time.Sleep(time.Hour) // of the bubble's clock
+							}
+							return "", name == "SLOW"
+						})
+					}
+				}
+				if err := b.start(slow); err != nil {
+					t.Fatal(err)
+				}
+				begun := time.Now()
+				b.end()
+				if took := time.Since(begun); took > 35*time.Second {
+					t.Errorf("the end took %s", took)
+				}
+				time.Sleep(time.Hour) // what was left to itself ends too
+			})
+		})
+	}
+}
