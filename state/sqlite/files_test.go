@@ -99,6 +99,9 @@ func TestCutLogIsNotMovedIntoTheDatabase(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			s := open(t, path, sqlite.Options{})
+			if got, err := s.Restored(t.Context()); err != nil || got == nil {
+				t.Errorf("restored %+v, %v: what was cut off was acknowledged, and nobody is told", got, err)
+			}
 			for _, err := range s.Raws(t.Context(), state.RawFilter{}) {
 				must(t, err)
 			}

@@ -11,10 +11,13 @@ import (
 	"github.com/waybill-dev/waybill/state"
 )
 
+// countStored tells how much is stored: it only grows.
+const countStored = `(SELECT coalesce(max(id), 0) FROM raws) + (SELECT coalesce(max(id), 0) FROM records) + (SELECT coalesce(max(seq), 0) FROM events)`
+
 var (
-	selectMeta = &query{"lineage", `SELECT lineage, serial, declared, (SELECT user_version FROM pragma_user_version),
-		(SELECT coalesce(max(id), 0) FROM raws) + (SELECT coalesce(max(id), 0) FROM records) + (SELECT coalesce(max(seq), 0) FROM events) FROM meta`}
-	vacuumInto = &query{"backup", `VACUUM INTO ?1`}
+	selectMeta   = &query{"lineage", `SELECT lineage, serial, declared, (SELECT user_version FROM pragma_user_version), ` + countStored + ` FROM meta`}
+	selectStored = &query{"how much is stored", `SELECT ` + countStored}
+	vacuumInto   = &query{"backup", `VACUUM INTO ?1`}
 )
 
 // Meta tells what the state says of itself.

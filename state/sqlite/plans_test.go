@@ -144,7 +144,7 @@ func TestNoStatementIsPreparedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.transact([]*request{touched}); err != nil {
+	if _, err := w.transact([]*request{touched}); err != nil {
 		t.Fatal(err)
 	}
 	const rounds = 20
@@ -168,7 +168,7 @@ func TestNoStatementIsPreparedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.transact([]*request{prepared}); err != nil {
+		if _, err := w.transact([]*request{prepared}); err != nil {
 			t.Fatal(err)
 		}
 		_, err = r.Tally(ctx, &batch.Items[0].Item)

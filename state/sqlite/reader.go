@@ -50,6 +50,11 @@ func OpenReader(path string) (*Reader, error) {
 	if info.IsDir() {
 		return nil, isDirectory(path)
 	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		if strange, _ := strangeLog(real); strange {
+			return nil, &trouble{fmt.Sprintf("state %s: the write-ahead log beside it is another database's (was a backup put in its place?): the agent, at its start, or apply sets it aside", path), state.ErrReplaced, state.ErrReplaced}
+		}
+	}
 	r, err := newReader(path, reading, nil)
 	if errors.Is(err, state.ErrDenied) && !exists(path+"-wal") {
 		// A directory where SQLite can make no files, and none of a writer: nobody

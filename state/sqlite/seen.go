@@ -122,17 +122,19 @@ func (r *Reader) newest(ctx context.Context) (at time.Time, err error) {
 	return time.Time{}, nil
 }
 
-// lookBack compares the state with what was last seen of it.
-func (r *Reader) lookBack(hadLog bool) (*seen, error) {
+// lookBack compares the state with what was last seen of it, and returns what the
+// state says of itself.
+func (r *Reader) lookBack(hadLog bool) (*seen, state.Meta, error) {
 	meta, err := r.Meta(background)
 	if err != nil {
-		return nil, err
+		return nil, meta, err
 	}
 	newest, err := r.newest(background)
 	if err != nil {
-		return nil, err
+		return nil, meta, err
 	}
-	return compare(r.path, meta, newest, hadLog)
+	s, err := compare(r.path, meta, newest, hadLog)
+	return s, meta, err
 }
 
 // Restored tells what is known of a state that was put back.
@@ -143,22 +145,19 @@ func (s *Store) Restored(context.Context) (*state.Restored, error) {
 }
 
 // RestoreTold says that it was told of.
-func (s *Store) RestoreTold(ctx context.Context) error {
+func (s *Store) RestoreTold(context.Context) error {
 	s.seenLock.Lock()
 	s.seen.restored = nil
 	s.seenLock.Unlock()
-	return s.remember(ctx, false)
+	return s.remember(false)
 }
 
-// remember notes how much is stored.
-func (s *Store) remember(ctx context.Context, closed bool) error {
-	meta, err := s.Meta(ctx)
-	if err != nil {
-		return err
-	}
+// remember notes how much is stored. The writer counted that: what stands at the
+// path by now may be another state.
+func (s *Store) remember(closed bool) error {
 	s.seenLock.Lock()
 	defer s.seenLock.Unlock()
-	return s.seen.note(meta, closed, time.Now())
+	return s.seen.note(state.Meta{Lineage: s.lineage, Stored: s.kept.Load()}, closed, time.Now())
 }
 
 // rememberAll notes it, a while after something was stored, until the store closes.
@@ -171,7 +170,7 @@ func (s *Store) rememberAll() {
 			return
 		case <-s.stored:
 		}
-		if err := s.remember(background, false); err == nil {
+		if err := s.remember(false); err == nil {
 			said = ""
 		} else if said != err.Error() {
 			said = err.Error()

@@ -51,6 +51,8 @@ type Store struct {
 	stopped chan struct{} // closed when the writer has ended
 	end     error         // of the writer's connection, read after stopped
 
+	lineage    string
+	kept       atomic.Int64 // how much is stored (state.Meta) and was acknowledged
 	seenLock   sync.Mutex
 	seen       *seen
 	stored     chan struct{} // something was
@@ -89,6 +91,9 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := setStrangeLogAside(files.real, time.Now(), log); err != nil {
+		return nil, errors.Join(err, files.close())
+	}
 	wal, statErr := idAt(files.real + "-wal")
 	hadLog := statErr == nil && wal.size > 0
 	defer func() {
@@ -106,14 +111,17 @@ func Open(path string, owner state.Owner, opts Options) (_ *Store, err error) {
 		err = files.opened(w.c)
 	}
 	var seen *seen
+	var meta state.Meta
 	if err == nil {
-		seen, err = reader.lookBack(hadLog)
+		seen, meta, err = reader.lookBack(hadLog)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.c.close())
 	}
 	s := &Store{Reader: reader, files: files, log: log, queue: make(chan *request, maxGroup), stopped: make(chan struct{}),
-		seen: seen, stored: make(chan struct{}, 1), remembered: make(chan struct{})}
+		lineage: meta.Lineage, seen: seen, stored: make(chan struct{}, 1), remembered: make(chan struct{})}
+	w.stored = meta.Stored
+	s.kept.Store(w.stored)
 	s.itemID.Store(w.lastItem)
 	s.rawID.Store(w.lastRaw)
 	go s.write(w)
@@ -245,6 +253,7 @@ func (s *Store) write(w *writer) {
 		}
 		start := time.Now()
 		w.carryOut(group)
+		s.kept.Store(w.stored)
 		select {
 		case s.stored <- struct{}{}:
 		default:
@@ -255,9 +264,6 @@ func (s *Store) write(w *writer) {
 		clear(group)
 	}
 	// Before the log is emptied: an empty one means that all was noted.
-	noted := w.damage.found()
-	if noted == nil {
-		noted = s.remember(background, true)
-	}
-	s.end = w.end(s.log, noted)
+	// Of a state that is damaged or gone, too: what was put in its place is known by it.
+	s.end = w.end(s.log, errors.Join(w.damage.found(), s.remember(true)))
 }

@@ -106,6 +106,7 @@ type writer struct {
 	lastRaw  int64          // when the store was opened
 	lastRec  int64          // likewise records and marks
 	lastSeq  int64          // likewise events
+	stored   int64          // as in state.Meta: of what was acknowledged
 
 	// Of the present transaction, written at its end.
 	marks            map[int64]mark // of subjects
@@ -205,12 +206,16 @@ func (w *writer) vouched(group []*request) error {
 	}
 	err := w.files.intact(w.c)
 	if err == nil {
-		err = w.transact(group)
+		var stored int64
+		stored, err = w.transact(group)
 		for errors.Is(err, errCareful) { // each of the group at most once
-			err = w.transact(group)
+			stored, err = w.transact(group)
 		}
 		if err == nil {
 			err = w.files.kept(w.c)
+		}
+		if err == nil {
+			w.stored = stored
 		}
 	}
 	return w.damage.note(err)
@@ -224,14 +229,16 @@ func hopeless(err error) bool {
 		errors.Is(err, state.ErrReplaced)
 }
 
-func (w *writer) transact(group []*request) (err error) {
+// transact carries out the group in one transaction, and tells how much is stored
+// then.
+func (w *writer) transact(group []*request) (stored int64, err error) {
 	if !w.c.db.AutoCommit() { // the last rollback went wrong
 		if err := w.c.exec(rollback); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := w.c.exec(begin); err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
 		if err != nil {
@@ -251,22 +258,27 @@ func (w *writer) transact(group []*request) (err error) {
 			err = w.apply(r)
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for subject, m := range w.marks {
 		if err := w.c.exec(updateMark, subject, m.newest, m.count); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if w.serial > 0 {
 		if err := w.c.exec(updateSerial, w.serial, w.declared); err != nil {
-			return err
+			return 0, err
 		}
 	}
+	row, _, err := w.c.one(selectStored)
+	if err != nil {
+		return 0, err
+	}
+	stored = row.int(0)
 	failpoint.Hit(failpoint.CommitBegin)
 	if err := w.c.exec(commit); err != nil {
-		return err
+		return 0, err
 	}
 	failpoint.Hit(failpoint.CommitEnd)
 	clear(w.marks)
@@ -274,7 +286,7 @@ func (w *writer) transact(group []*request) (err error) {
 	if len(w.subjects) > maxSubjects {
 		clear(w.subjects)
 	}
-	return nil
+	return stored, nil
 }
 
 // settle moves what the write-ahead log holds into the database before it is
