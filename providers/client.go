@@ -226,11 +226,17 @@ type call struct {
 	reached atomic.Bool // a connection was made
 	kept    atomic.Bool // it was one that an earlier request left
 	heard   atomic.Bool // a byte of an answer came
+	late    atomic.Bool // its time is up
 	again   bool        // this is the repeat
+	// progress counts what came of the answer.
+	progress atomic.Int64
 }
 
 // repeatable says whether a poll that ended in err is to be made once more.
 func (c *call) repeatable(err error) bool {
+	if c.late.Load() {
+		return false
+	}
 	if !c.mayHaveReached(err) {
 		return true
 	}
@@ -288,14 +294,17 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 		return Answer{At: c.now()}, c.fault(ctx, "waiting for requests_per_second", err, false)
 	}
 	under := &call{request: request, traced: c.traced}
-	limited, cancel := context.WithTimeout(context.WithValue(ctx, callKey{}, under), c.timeout)
-	defer cancel()
+	limited, end := under.limited(ctx, c.timeout)
+	defer end()
 	limited = httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
 			under.reached.Store(true)
 			under.kept.Store(info.Reused)
 		},
-		GotFirstResponseByte: func() { under.heard.Store(true) },
+		GotFirstResponseByte: func() {
+			under.heard.Store(true)
+			under.progress.Add(1)
+		},
 	})
 	r := (&http.Request{
 		Method: request.Method,
@@ -307,7 +316,7 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 
 	response, err := client.Do(&retryablehttp.Request{Request: r})
 	if err != nil {
-		return Answer{At: c.now(), Reached: under.mayHaveReached(err)}, c.fault(ctx, "asking", err, false)
+		return Answer{At: c.now(), Reached: under.mayHaveReached(err)}, c.fault(ctx, "asking", whyEnded(limited, err), false)
 	}
 	defer response.Body.Close()
 	answer := Answer{
@@ -315,7 +324,7 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 		RetryAfter: retryAfter(response.Header.Get("Retry-After"), c.now()),
 		Reached:    true,
 	}
-	answer.Body, err = readAll(response.Body, response.ContentLength)
+	answer.Body, err = readAll(arriving{response.Body, under}, response.ContentLength)
 	answer.At = c.now()
 	large := len(answer.Body) > MaxAnswer
 	answer.Body = answer.Body[:min(len(answer.Body), MaxAnswer)]
@@ -323,7 +332,7 @@ func (c *Client) do(ctx context.Context, client *retryablehttp.Client, request R
 	c.redactor.With(request.Secrets...).Answer(&answer, MaxAnswer)
 	switch {
 	case err != nil:
-		return answer, c.fault(ctx, "reading the answer", err, true)
+		return answer, c.fault(ctx, "reading the answer", whyEnded(limited, err), true)
 	case large:
 		return answer, Fault(WrongContent, c.vendor, "the answer of %s is over %d MiB and was not taken; check that endpoint is the API's address", c.base.Host, MaxAnswer>>20)
 	}
