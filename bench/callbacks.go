@@ -134,29 +134,48 @@ func push(address string, connections int, length time.Duration) (int, error) {
 }
 
 func pushOne(address string, end time.Time) (n int, err error) {
+	err = pushWhile(address, func() (string, bool) {
+		if !time.Now().Before(end) {
+			return "", false
+		}
+		n++
+		return "901946960376", true
+	})
+	return n, err
+}
+
+// pushWhile sends a callback for each batch that next names, on one connection.
+func pushWhile(address string, next func() (batch string, more bool)) error {
 	c, err := net.Dial("tcp", address)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer c.Close()
 	in := bufio.NewReaderSize(c, 4096)
 	var body, request []byte
-	for time.Now().Before(end) {
-		body = fmt.Appendf(body[:0], `{"message":"ok","code":0,"batchNo":"901946960376","requestId":"9ddd1a8664124511bf28d3d280994961-%d","phone":"8613320xxxx","data":{"numberType":"mobile","operator":"china union","country":"CN"},"cost":{"price":0.002,"currency":"CNY"}}`, pushes.Add(1))
+	for {
+		batch, more := next()
+		if !more {
+			return nil
+		}
+		body = appendResult(body[:0], batch, pushes.Add(1))
 		request = fmt.Appendf(request[:0], "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", callbackPath, len(body))
 		if _, err := c.Write(append(request, body...)); err != nil {
-			return n, err
+			return err
 		}
 		status, err := answerOf(in)
 		if err != nil {
-			return n, err
+			return err
 		}
 		if status != "200" {
-			return n, fmt.Errorf("answered %s", status)
+			return fmt.Errorf("answered %s", status)
 		}
-		n++
 	}
-	return n, nil
+}
+
+// appendResult appends a callback with one result of a batch.
+func appendResult(body []byte, batch string, request int64) []byte {
+	return fmt.Appendf(body, `{"message":"ok","code":0,"batchNo":"%s","requestId":"9ddd1a8664124511bf28d3d280994961-%d","phone":"8613320xxxx","data":{"numberType":"mobile","operator":"china union","country":"CN"},"cost":{"price":0.002,"currency":"CNY"}}`, batch, request)
 }
 
 // answerOf reads an answer whose body has a Content-Length.

@@ -26,6 +26,7 @@ type bench struct {
 	quick   bool
 	dir     string // for everything that is made
 	waybill string // the program
+	beside  string // another build of it, for the measures without another peer; empty: none
 	self    string // this program, which is also some of the peers
 	figures []figure
 }
@@ -45,6 +46,9 @@ func measures() []measure {
 		{"store", store},
 		{"evaluation", evaluation},
 		{"agent", idleAgent},
+		{"expect", expectAdded},
+		{"argument", argumentChanged},
+		{"ending", ended},
 	}
 }
 
@@ -59,9 +63,10 @@ func main() {
 		}
 	}
 	quick := flag.Bool("quick", false, "smaller numbers, about a minute")
-	only := flag.String("only", "", "measure only what this `pattern` matches (plan, terraform, reads, callbacks, store, evaluation, agent)")
+	only := flag.String("only", "", "measure only what this `pattern` matches (plan, terraform, reads, callbacks, store, evaluation, agent, expect, argument, ending)")
+	beside := flag.String("beside", "", "measure expect, argument and ending of this `program`, another build of Waybill, too")
 	flag.Parse()
-	if err := run(*quick, *only); err != nil {
+	if err := run(*quick, *only, *beside); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -78,7 +83,7 @@ func peers() map[string]func([]string) error {
 	}
 }
 
-func run(quick bool, only string) error {
+func run(quick bool, only, beside string) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -89,6 +94,11 @@ func run(quick bool, only string) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{quick: quick, dir: dir, waybill: filepath.Join(dir, "waybill")}
+	if beside != "" {
+		if b.beside, err = filepath.Abs(beside); err != nil {
+			return err
+		}
+	}
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
