@@ -100,7 +100,7 @@ func (p *pass) carryOutWave(ctx context.Context, c *record.Recorder, changes []p
 	if err := c.DeriveByClock(ctx); err != nil {
 		return err
 	}
-	return c.Rejudge(ctx, p.ev.expecting())
+	return c.Rejudge(ctx, p.ev.declared())
 }
 
 // readAll reads every unsettled item that this pass has not read and whose last

@@ -227,11 +227,11 @@ func outputChanges(before []state.StoredOutput, outputs []plan.Output) ([]plan.O
 	return changes, nil
 }
 
-// expecting are the blocks with instances and expectations.
-func (e *evaluation) expecting() []plan.Address {
+// declared are the blocks with instances.
+func (e *evaluation) declared() []plan.Address {
 	var blocks []plan.Address
-	for block, desired := range e.seen.desired {
-		if len(desired) > 0 && e.hcl.HasExpect(block) {
+	for _, desired := range e.seen.desired {
+		if len(desired) > 0 {
 			blocks = append(blocks, desired[0].Address.WithKey(plan.Key{}))
 		}
 	}

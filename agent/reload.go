@@ -435,7 +435,7 @@ func (a *Agent) rejudge(ctx context.Context) error {
 	if a.unjudged == nil {
 		return nil
 	}
-	if err := a.rec.Rejudge(ctx, a.unjudged.expecting()); err != nil {
+	if err := a.rec.Rejudge(ctx, a.unjudged.declared()); err != nil {
 		return err
 	}
 	a.unjudged.rest()

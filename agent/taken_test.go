@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/agent"
 	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/hclspec"
+	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers/sandbox"
 	"github.com/waybill-dev/waybill/state"
 )
@@ -493,6 +494,52 @@ func TestTheEndWaitsForNoEvaluation(t *testing.T) {
 					t.Errorf("the end took %s", took)
 				}
 				time.Sleep(time.Hour) // what was left to itself ends too
+			})
+		})
+	}
+}
+
+// An expectation that is taken out of the configuration is gone from what settled
+// under it too: by a reload, by a start, by an apply.
+func TestExpectationsThatAreTakenOut(t *testing.T) {
+	const fax = `
+resource "globfax_recipient" "first" {
+  rcpt_ref = "first"
+  %s
+}
+`
+	const expect = `expect "delivered" {
+    condition     = self.status == "success"
+    error_message = "not delivered"
+  }`
+	for _, way := range []string{"reload", "start", "apply"} {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t)
+				b.must(b.vendors.AddRecipient(sandbox.Recipient{Ref: "first", Status: "failed", SettleAfter: sandbox.Duration(-1)}))
+				b.write("main.wb.hcl", b.providersText()+fmt.Sprintf(fax, expect))
+				b.must(b.start())
+				time.Sleep(5 * time.Minute)
+				if item := b.item("globfax_recipient.first"); !item.Settled || len(item.Expectations) != 1 || item.Expectations[0].State != plan.ExpectFailed {
+					t.Fatalf("before: settled %v, %+v", item.Settled, item.Expectations)
+				}
+				if way != "reload" {
+					b.end()
+				}
+				b.write("main.wb.hcl", b.providersText()+fmt.Sprintf(fax, ""))
+				switch way {
+				case "reload":
+					b.post(adminURL+"/-/reload", "")
+					b.end()
+				case "start":
+					b.must(b.start())
+					b.end()
+				case "apply":
+					b.apply()
+				}
+				if item := b.item("globfax_recipient.first"); len(item.Expectations) != 0 {
+					t.Errorf("after: %+v", item.Expectations)
+				}
 			})
 		})
 	}

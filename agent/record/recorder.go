@@ -83,7 +83,9 @@ type Recorder struct {
 	// state could not be told: only this process knows that nothing was lost there.
 	verdicts sync.Map
 	// stuck are the policies whose last page was full and brought nothing new, by id.
-	stuck   sync.Map
+	stuck sync.Map
+	// bare are the blocks of whose items none has an expectation recorded; of Rejudge alone.
+	bare    map[plan.Address]bool
 	abandon <-chan struct{}
 
 	receiver receiving

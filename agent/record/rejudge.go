@@ -29,11 +29,28 @@ func (c *Recorder) DeriveByClock(ctx context.Context) error {
 	return c.Fold(ctx, ids...)
 }
 
-// Rejudge judges the items of these blocks, which have expectations, so that one
-// which was just declared holds for what settled long ago too. Any of them may be
-// being read at this moment.
+// Rejudge judges the items of these blocks, so that an expectation which was just
+// declared holds for what settled long ago too, and one that was taken out is gone
+// from it. Any of them may be being read at this moment. It is called from one
+// goroutine.
 func (c *Recorder) Rejudge(ctx context.Context, blocks []plan.Address) error {
+	expect := c.terms.Load().expect
+	if c.bare == nil { // many states have no expectation anywhere, and need no look at each item
+		none, err := c.expectNothing(ctx)
+		if err != nil {
+			return err
+		}
+		c.bare = make(map[plan.Address]bool)
+		for _, block := range blocks {
+			c.bare[block] = none && !expect.HasExpect(block.Block())
+		}
+	}
 	for _, block := range blocks {
+		if expect.HasExpect(block.Block()) {
+			c.bare[block] = false
+		} else if c.bare[block] {
+			continue
+		}
 		ids, err := c.misjudged(ctx, block)
 		if err != nil {
 			return err
@@ -41,8 +58,23 @@ func (c *Recorder) Rejudge(ctx context.Context, blocks []plan.Address) error {
 		if err := c.Fold(ctx, ids...); err != nil {
 			return err
 		}
+		c.bare[block] = !expect.HasExpect(block.Block())
 	}
 	return nil
+}
+
+// expectNothing reports whether no tracked item has an expectation recorded.
+func (c *Recorder) expectNothing(ctx context.Context) (bool, error) {
+	counts, err := c.store.Counts(ctx)
+	if err != nil {
+		return false, fmt.Errorf("count the state: %w", err)
+	}
+	for _, n := range counts.Expectations {
+		if n > 0 {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // misjudged are the items of a block whose expectations stand otherwise than they
