@@ -1,12 +1,10 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"slices"
 	"strings"
@@ -246,83 +244,6 @@ func (a *Agent) start(ctx context.Context) error {
 	}
 	a.declared.Store(true)
 	return a.fill(ctx)
-}
-
-// fill puts every tracked item that is due some time on its queue. What is overdue
-// is spread, so that a restart does not stampede the vendors.
-func (a *Agent) fill(ctx context.Context) error {
-	now := a.runner.Now()
-	var overdue []state.Slot
-	late := make(map[string]int)
-	for slot, err := range a.store.Schedule(ctx) {
-		switch {
-		case err != nil:
-			return fmt.Errorf("read the schedule: %w", err)
-		case slot.Due.IsZero():
-		case slot.Due.Before(now), slot.Due.Sub(now) > a.longestWait(slot):
-			overdue = append(overdue, slot)
-			late[slot.Account]++
-		default:
-			a.queueOf(slot.Type, slot.Account).Add(slot.ItemID, slot.Due, slot.Due)
-		}
-	}
-	for _, slot := range overdue {
-		a.queueOf(slot.Type, slot.Account).Add(slot.ItemID, now.Add(schedule.Spread(late[slot.Account])), slot.Due)
-	}
-	return nil
-}
-
-// longestWait is how long an item in a slot may have to wait at most, as far as its
-// account tells: what is due later is looked at now, and judged by its own arguments.
-func (a *Agent) longestWait(slot state.Slot) time.Duration {
-	if t := a.catalog.Types[slot.Type]; t == nil || t.Kind == plan.Counted {
-		return math.MaxInt64 // it waits for records, and for its own deadlines
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return max(a.longest[slot.Account], plan.DefaultMaxInterval)
-}
-
-// waits notes how long items of each account may have to wait at most.
-func (a *Agent) waits(desired []plan.Desired, accounts map[string]*providers.Account) {
-	longest := make(map[string]time.Duration, len(accounts))
-	for name, account := range accounts {
-		longest[name] = account.MinInterval
-	}
-	for i := range desired {
-		d := &desired[i]
-		longest[d.Account] = max(longest[d.Account], record.LongestWait(d.Settings, 0))
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.longest = longest
-}
-
-// queueOf is the queue of items of a type in an account.
-func (a *Agent) queueOf(typ, account string) *schedule.Queue {
-	name := account
-	if t := a.catalog.Types[typ]; t == nil || t.Kind == plan.Counted {
-		name = ""
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if q, ok := a.queues[name]; ok {
-		return q
-	}
-	return a.queues[""]
-}
-
-func (a *Agent) allQueues() []*schedule.Queue {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	queues := make([]*schedule.Queue, 0, len(a.queues))
-	for _, q := range a.queues {
-		queues = append(queues, q)
-	}
-	slices.SortFunc(queues, func(x, y *schedule.Queue) int {
-		return cmp.Compare(x.Name(), y.Name())
-	})
-	return queues
 }
 
 // scheduled puts an item's next turn on its queue.

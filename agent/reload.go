@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/agent/source"
 	"github.com/waybill-dev/waybill/failpoint"
 	"github.com/waybill-dev/waybill/hclspec"
@@ -466,52 +464,4 @@ func (a *Agent) notTaken(config *hclspec.Root, diags hcl.Diagnostics) error {
 		a.opts.Report(config, diags)
 	}
 	return fmt.Errorf("%w: %w", errNotTaken, hclspec.Err(diags))
-}
-
-// makeQueues makes a queue for each account that has none, and for "", where what
-// only the clock and records change is. They take turns, and begin none yet.
-func (a *Agent) makeQueues(accounts map[string]*providers.Account) (fresh []*schedule.Queue) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	add := func(name string, account *providers.Account) {
-		if a.queues[name] == nil {
-			a.queues[name] = schedule.New(name, account, a.attend, a.runner.Now, a.log)
-			fresh = append(fresh, a.queues[name])
-		}
-	}
-	add("", nil)
-	for name, account := range accounts {
-		add(name, account)
-	}
-	return fresh
-}
-
-// dropQueues takes back queues that did not begin.
-func (a *Agent) dropQueues(fresh []*schedule.Queue) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, q := range fresh {
-		delete(a.queues, q.Name())
-	}
-}
-
-// connectQueues gives each queue the connection of its account, lets the fresh
-// ones begin, and ends those of accounts that are no more.
-func (a *Agent) connectQueues(ctx context.Context, accounts map[string]*providers.Account, fresh []*schedule.Queue) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for name, q := range a.queues {
-		switch account, ok := accounts[name]; {
-		case slices.Contains(fresh, q):
-			work, stop := context.WithCancel(ctx)
-			a.stops[name] = stop
-			a.running.Go(func() { q.Run(work) })
-		case ok:
-			q.Swap(account)
-		case name != "":
-			a.stops[name]()
-			delete(a.queues, name)
-			delete(a.stops, name)
-		}
-	}
 }
