@@ -103,6 +103,27 @@ func TestDetails(t *testing.T) {
 	}
 }
 
+// A charge that cannot be read is told as missing; the outcome stands without it.
+func TestUnreadCharge(t *testing.T) {
+	const delivered = "the fax was delivered"
+	for _, test := range []struct{ field, value, reason string }{
+		{"status", `["success"]`, delivered},
+		{"charged_amount", `[1.5,2]`, delivered + "; the cost is not told, for charged_amount cannot be read: see extra"},
+		{"charged_amount", `"CNY 1.5"`, delivered + "; the cost is not told, for charged_amount cannot be read: see extra"},
+		{"charged_amount", `{"a":1}`, delivered + "; the cost is not told, for charged_amount cannot be read: see extra"},
+		{"charged_amount", `null`, delivered},
+		{"charged_amount", `""`, delivered},
+		{"page_count", `[1,2]`, delivered},
+	} {
+		d := globfax.Definition()
+		seen := observed(t, test.field, test.value, providertest.Config(d.Schema, nil).GetAttr("time_zone"))
+		v := d.Schema.Types[0].Derive(plan.Evidence{Args: target(t, "r").Args, Seen: seen})
+		if v.GetAttr("outcome").AsString() != "succeeded" || !v.GetAttr("settled").True() || v.GetAttr("reason").AsString() != test.reason {
+			t.Errorf("%s = %s: %s, %s", test.field, test.value, v.GetAttr("outcome").AsString(), v.GetAttr("reason").AsString())
+		}
+	}
+}
+
 // No error shows a phone number, however the vendor writes it.
 func TestErrorsWithoutNumbers(t *testing.T) {
 	for _, number := range []string{"8613812345678", "+86 138 1234 5678", "+86-138-1234-5678", "(0138) 1234-5678", "138****5678", "86xxx12345678"} {

@@ -173,7 +173,11 @@ func wrong(format string, args ...any) *providers.Error {
 func derive(attributes []plan.Attribute, e plan.Evidence) cty.Value {
 	attrs := providers.SeenAttributes(attributes, e.Seen)
 	attrs["charge_mismatch"] = chargeMismatch(e.Seen)
-	judge(e).GiveUp(e).Put(attrs)
+	verdict := judge(e).GiveUp(e)
+	if told := providers.Attribute(e.Seen, "extra", cty.DynamicPseudoType); !providers.Attribute(told, "charged_amount", cty.DynamicPseudoType).IsNull() {
+		verdict.Reason += "; the cost is not told, for charged_amount cannot be read: see extra"
+	}
+	verdict.Put(attrs)
 	if charged := attrs["charged_amount"]; !charged.IsNull() {
 		attrs["cost"], attrs["currency"] = charged, cty.StringVal(currency)
 	}

@@ -137,11 +137,10 @@ func troubles(seen cty.Value) string {
 // then trouble says why. What cost nothing takes nothing away, whatever currency
 // it names.
 func cost(seen cty.Value) (sum *apd.Decimal, currency, trouble string) {
-	active, ok := providers.Text(seen, "channel")
-	if !ok {
-		return nil, "", ""
+	active, trouble := activeChannel(seen)
+	if active == "" {
+		return nil, "", trouble
 	}
-	active = strings.ToLower(strings.TrimSpace(active))
 	if paths := unread(seen, active, "settlePay", "settleCurrency", "currency"); len(paths) > 0 {
 		return nil, "", "the cost is not summed, for not all of settle_pay can be read: see extra, " + strings.Join(paths, ", ")
 	}
@@ -180,6 +179,30 @@ func cost(seen cty.Value) (sum *apd.Decimal, currency, trouble string) {
 		trouble = "the cost names no currency"
 	}
 	return sum, currency, trouble
+}
+
+// activeChannel is the channel whose list the cost is summed of: the one that is
+// told, else the only one whose list holds anything. Where several do, trouble says
+// that their prices are left out.
+func activeChannel(seen cty.Value) (active, trouble string) {
+	told, _ := providers.Text(seen, "channel")
+	told = strings.ToLower(strings.TrimSpace(told))
+	var used []string
+	for _, c := range channels {
+		if c.name == told {
+			return told, ""
+		}
+		if len(entries(seen, c.name)) > 0 || len(unread(seen, c.name)) > 0 {
+			used = append(used, c.name)
+		}
+	}
+	switch len(used) {
+	case 0:
+		return "", ""
+	case 1:
+		return used[0], ""
+	}
+	return "", "the cost is not summed, for it is not told which channel was active: " + strings.Join(used, " and ") + " hold entries"
 }
 
 // unread are the paths under extra of what was told and could not be taken: an
