@@ -368,7 +368,7 @@ func (p *pass) survey(ctx context.Context) (hcl.Diagnostics, error) {
 }
 
 // warn keeps a read or pull that went wrong; those of one account that went wrong
-// in the same way are one warning.
+// for the same cause are one warning, with the first as its example.
 func (p *pass) warn(account string, address *plan.Address, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -377,7 +377,7 @@ func (p *pass) warn(account string, address *plan.Address, err error) {
 		p.result.CredentialsFailed = true
 		p.refusals[account] = true
 	}
-	key := account + "\x00" + err.Error()
+	key := account + "\x00" + providers.Cause(err)
 	if w, ok := p.warnings[key]; ok {
 		w.Count++
 		return

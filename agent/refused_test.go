@@ -1,11 +1,15 @@
 package agent_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/waybill-dev/waybill/plan"
 )
 
 type answering struct {
@@ -73,5 +77,31 @@ resource "globfax_recipient" "f" {
 	w.runner.Transport = vendor
 	if r := w.apply(); r.CredentialsFailed || r.Reads != 2 {
 		t.Errorf("credentials failed %t, %d reads", r.CredentialsFailed, r.Reads)
+	}
+}
+
+// numbered is a transport that fails in other words each time.
+type numbered struct{ n atomic.Int64 }
+
+func (f *numbered) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("read tcp 127.0.0.1:%d->127.0.0.1:80: connection reset by peer", 40000+f.n.Add(1))
+}
+
+// Failures of many items for one cause are one warning, though each names its port.
+func TestOneCauseIsOneWarning(t *testing.T) {
+	w := newWorld(t)
+	w.write("main.wb.hcl", w.providersText()+`
+resource "globfax_recipient" "f" {
+  count    = 138
+  rcpt_ref = "r${count.index}"
+}
+`)
+	w.runner.Transport = &numbered{}
+	first := w.apply()
+	w.clock.advance(2 * time.Second)
+	for name, r := range map[string]*plan.Result{"apply": first, "the next apply": w.apply(), "plan": w.plan()} {
+		if len(r.Warnings) != 1 || r.Warnings[0].Count != 138 || !strings.Contains(r.Warnings[0].Err.Error(), "connection reset") {
+			t.Errorf("%s: %d warnings, want one for 138 items: %+v", name, len(r.Warnings), r.Warnings[:min(len(r.Warnings), 2)])
+		}
 	}
 }

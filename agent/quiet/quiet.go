@@ -5,6 +5,7 @@
 package quiet
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,6 +16,9 @@ const (
 	shortest = time.Minute
 	longest  = time.Hour
 )
+
+// most is how many kinds are told apart; all beyond it are one.
+const most = 100
 
 // Log logs troubles by their kind. It may be used by many goroutines.
 type Log struct {
@@ -37,13 +41,18 @@ func New(log *slog.Logger, now func() time.Time) *Log {
 }
 
 // Error logs an error unless one of its kind was logged a short while ago. A kind is
-// one of a few words in the code, never something from outside.
-func (l *Log) Error(kind, message string, args ...any) {
+// one of a few: what differs from one time to the next is none.
+func (l *Log) Error(kind, message string, args ...any) { l.say(slog.LevelError, kind, message, args) }
+
+// Warn is Error for a warning.
+func (l *Log) Warn(kind, message string, args ...any) { l.say(slog.LevelWarn, kind, message, args) }
+
+func (l *Log) say(level slog.Level, kind, message string, args []any) {
 	if skipped, due := l.due(kind); due {
 		if skipped > 0 {
 			args = append(args, "more_unlogged", skipped)
 		}
-		l.log.Error(message, args...)
+		l.log.Log(context.Background(), level, message, args...)
 	}
 }
 
@@ -62,6 +71,9 @@ func (l *Log) due(name string) (skipped int, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
+	if l.kinds[name] == nil && len(l.kinds) >= most {
+		name = ""
+	}
 	k := l.kinds[name]
 	if k == nil || now.Sub(k.heard).Abs() > 2*k.pause { // another trouble, or a clock that was set
 		k = &kind{pause: shortest}

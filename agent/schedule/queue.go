@@ -213,7 +213,7 @@ func (q *Queue) look(ctx context.Context, due Turn, answered func()) {
 		delete(q.unrecorded, due.ID)
 	}
 	if called && q.account != nil {
-		q.heard(q.name, outcome, now, q.log)
+		q.heard(q.name, outcome, now, q.log, q.quiet)
 	}
 	q.poke()
 }

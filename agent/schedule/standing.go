@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/waybill-dev/waybill/agent/quiet"
 	"github.com/waybill-dev/waybill/providers"
 )
 
@@ -41,8 +42,9 @@ func (q *Queue) Up() (ok bool, why string) {
 }
 
 // heard draws from a call's end what it says of the account: refused credentials
-// pause it, with one probe per max_interval; a Retry-After holds it.
-func (s *standing) heard(account string, outcome Outcome, now time.Time, log *slog.Logger) {
+// pause it, with one probe per max_interval; a Retry-After holds it. Failures of one
+// cause are one line, however their texts differ and whatever is answered between.
+func (s *standing) heard(account string, outcome Outcome, now time.Time, log *slog.Logger, repeated *quiet.Log) {
 	if outcome.Err == nil {
 		if s.held(now) && s.lastErr != "" {
 			return // it was under way before, and says nothing of what holds now
@@ -76,14 +78,12 @@ func (s *standing) heard(account string, outcome Outcome, now time.Time, log *sl
 			s.holdFor(now, wait)
 		}
 	}
-	if text := outcome.Err.Error(); text != s.lastErr {
-		args := []any{"account", account, "kind", kind.String(), "error", text}
-		if s.held(now) {
-			args = append(args, "asked_again", s.hold.UTC().Format(time.RFC3339))
-		}
-		log.Warn("the vendor did not answer as it should", args...)
-		s.lastErr = text
+	s.lastErr = outcome.Err.Error()
+	args := []any{"account", account, "kind", kind.String(), "error", s.lastErr}
+	if s.held(now) {
+		args = append(args, "asked_again", s.hold.UTC().Format(time.RFC3339))
 	}
+	repeated.Warn("call "+providers.Cause(outcome.Err), "the vendor did not answer as it should", args...)
 	if kind == providers.WrongContent || kind == providers.Rejected {
 		s.lastErr = "" // one item's trouble, not the account's
 	}

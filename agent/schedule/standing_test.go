@@ -3,6 +3,7 @@ package schedule
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestHold(t *testing.T) {
 	throttled := &providers.Error{Kind: providers.Throttled, RetryAfter: 24 * time.Hour, Err: errors.New("too many requests")}
 	refused := &providers.Error{Kind: providers.Credentials, Err: errors.New("wrong key")}
 	const pause = 15 * time.Minute
-	hear := func(err error) { q.heard("globfax", Outcome{Err: err, Pause: pause}, now, log) }
+	hear := func(err error) { q.heard("globfax", Outcome{Err: err, Pause: pause}, now, log, q.quiet) }
 	due := func() bool {
 		q.Add(1, now.Add(-time.Second), now)
 		turn, _ := q.next(now)
@@ -61,5 +62,32 @@ func TestHold(t *testing.T) {
 	now = now.Add(-365 * 24 * time.Hour)
 	if !due() {
 		t.Error("a hold by a clock that was a year ahead stands")
+	}
+}
+
+// Many failures of one cause are one line, also where others were answered between
+// them; another cause is another line.
+func TestOneCauseIsOneLine(t *testing.T) {
+	now := time.Date(2026, 7, 1, 8, 0, 0, 0, time.UTC)
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	q := New("globfax", &providers.Account{Connection: &providers.Connection{Concurrency: 1}}, nil, func() time.Time { return now }, log)
+	for i := range 138 {
+		for _, err := range []error{
+			fmt.Errorf("read tcp 127.0.0.1:%d->127.0.0.1:80: connection reset by peer", 40000+i),
+			&providers.Error{Kind: providers.Rejected, Err: fmt.Errorf("no record %q", strings.Repeat("x", i))},
+			nil,
+		} {
+			q.heard("globfax", Outcome{Err: err}, now, log, q.quiet)
+		}
+		now = now.Add(100 * time.Millisecond)
+	}
+	if n := strings.Count(out.String(), "\n"); n != 2 {
+		t.Errorf("%d lines, want 2:\n%.1000s", n, out.String())
+	}
+	now = now.Add(time.Minute)
+	q.heard("globfax", Outcome{Err: errors.New("read tcp 127.0.0.1:9->127.0.0.1:80: connection reset by peer")}, now, log, q.quiet)
+	if !strings.Contains(out.String(), "more_unlogged=137") {
+		t.Errorf("how many were left out is not told:\n%s", out.String())
 	}
 }
