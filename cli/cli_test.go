@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -153,6 +154,21 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 	}
 	if err := notInThisVersion("x"); fmt.Sprint(err) != "x: not in this version" {
 		t.Error(err)
+	}
+}
+
+// A command that is promised is known by its name, and says that it is yet to come.
+func TestPromisedCommandsAreKnown(t *testing.T) {
+	for _, name := range []string{"ack", "console", "erase", "evidence", "export", "graph", "notify", "prune", "reconcile", "refresh", "report", "resume", "status", "suspend", "test", "verify"} {
+		p, _, stderr := capture()
+		i := slices.IndexFunc(commands(), func(c *command) bool { return c.name == name })
+		if i < 0 {
+			t.Errorf("%s is not known", name)
+			continue
+		}
+		if code := commands()[i].run(context.Background(), p, nil); code != exitError || !strings.Contains(stderr.String(), "waybill "+name+": not in this version") {
+			t.Errorf("%s: %d, %s", name, code, stderr)
+		}
 	}
 }
 

@@ -10,14 +10,23 @@ import (
 func unsupportedCommands() []*command {
 	var list []*command
 	for _, c := range []struct{ name, args, summary string }{
+		{"ack", "ADDRESS", "Say that a trouble is known (not in this version)"},
 		{"console", "", "Try expressions (not in this version)"},
+		{"erase", "-phone=N|ADDRESS", "Take a person's data out (not in this version)"},
+		{"evidence", "ADDRESS|RECORD", "Write the proof of one item (not in this version)"},
+		{"export", "items|records|...", "Write tables for others (not in this version)"},
 		{"graph", "", "Show what depends on what (not in this version)"},
+		{"notify", "", "See to notifications (not in this version)"},
 		{"providers schema", "[-json]", "Show the schemas of the vendors (not in this version)"},
 		{"prune", "-before=T", "Drop old history (not in this version)"},
+		{"reconcile", "", "Compare with invoices (not in this version)"},
 		{"refresh", "ADDRESS...", "Read items now (not in this version)"},
 		{"report", "costs|failures|losses", "Sums, failures and losses (not in this version)"},
+		{"resume", "ADDRESS|ACCOUNT", "End a suspension (not in this version)"},
 		{"status", "", "What needs somebody now (not in this version)"},
+		{"suspend", "ADDRESS|ACCOUNT", "Stop reads and pulls there (not in this version)"},
 		{"test", "", "Run the tests of a configuration (not in this version)"},
+		{"verify", "", "Check the state against its proofs (not in this version)"},
 	} {
 		list = append(list, &command{
 			name:     c.name,
