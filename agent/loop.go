@@ -243,7 +243,11 @@ func (a *Agent) start(ctx context.Context) error {
 		a.items += n
 	}
 	a.declared.Store(true)
-	return a.fill(ctx)
+	if err := a.fill(ctx); err != nil {
+		return err
+	}
+	a.tellRefused()
+	return nil
 }
 
 // scheduled puts an item's next turn on its queue.

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/waybill-dev/waybill/plan"
+	"github.com/waybill-dev/waybill/providers/sandbox"
 )
 
 type answering struct {
@@ -103,5 +105,63 @@ resource "globfax_recipient" "f" {
 		if len(r.Warnings) != 1 || r.Warnings[0].Count != 138 || !strings.Contains(r.Warnings[0].Err.Error(), "connection reset") {
 			t.Errorf("%s: %d warnings, want one for 138 items: %+v", name, len(r.Warnings), r.Warnings[:min(len(r.Warnings), 2)])
 		}
+	}
+}
+
+// Refused credentials are told until some are accepted: by the body of /-/ready and
+// by the log of each start and reload, also before the account is asked again.
+func TestRefusedCredentialsAreToldUntilAccepted(t *testing.T) {
+	for name, resource := range map[string]string{
+		"globfax": "resource \"globfax_recipient\" \"f\" {\n  rcpt_ref = \"r1\"\n}\n",
+		"ucloud":  "resource \"ucloud_usms_report_pull\" \"main\" {}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t)
+				out := &lines{}
+				b.runner.Log = out.logger()
+				b.write("main.wb.hcl", b.providersText()+resource)
+				b.must(b.vendors.AddRecipient(sandbox.Recipient{Ref: "r1", Status: "sending", SettleAfter: -1}))
+				vendor := b.runner.Transport
+				refusing := answering{401, `{"success":false,"message":"no","RetCode":171}`}
+				b.runner.Transport = refusing
+				since := time.Now().UTC().Format("2006-01-02T15:04")
+				b.must(b.start())
+				defer func() { b.end() }()
+				time.Sleep(time.Minute)
+				told := func(when string, want bool) {
+					t.Helper()
+					status, body := b.get(adminURL + "/-/ready")
+					all := status == http.StatusOK
+					for _, part := range []string{name + ": ", "credentials refused since " + since, "last tried at ", "asked again at "} {
+						all = all && strings.Contains(body, part) == want
+					}
+					if !all {
+						t.Errorf("%s: %d, told should be %t: %s", when, status, want, body)
+					}
+					if n := len(out.with("the vendor refused the credentials when they were tried last")); (n > 0) != want && when != "refused" {
+						t.Errorf("%s: %d lines of it in the log", when, n)
+					}
+					out.clear()
+				}
+				told("refused", true)
+				b.end()
+				b.must(b.start())
+				told("started again", true)
+				if status := b.post(adminURL+"/-/reload", ""); status != http.StatusOK {
+					t.Errorf("reload: %d", status)
+				}
+				told("reloaded", true)
+				b.end()
+				b.runner.Transport = vendor
+				b.must(b.start())
+				told("started with credentials that are accepted, before they are tried", true)
+				time.Sleep(2 * time.Hour)
+				told("accepted", false)
+				b.end()
+				b.must(b.start())
+				told("started after that", false)
+			})
+		})
 	}
 }

@@ -128,6 +128,7 @@ func (a *Agent) reloaded(ctx context.Context, why string) error {
 	counts := a.reload.counts
 	a.mu.Unlock()
 	a.log.Info("reloaded", "why", why, "revision", a.rec.Revision(), "tracked", counts.Track, "changed", counts.Change, "forgotten", counts.Forget)
+	a.tellRefused()
 	return nil
 }
 
@@ -232,6 +233,10 @@ func (a *Agent) accept(ctx context.Context, c *candidate, snapshot *source.Snaps
 	}
 	// Nothing of it is in force before it is recorded.
 	fresh := a.makeQueues(c.accounts)
+	if err := a.recall(ctx, fresh); err != nil {
+		a.dropQueues(fresh)
+		return err
+	}
 	if err := a.rec.Adopt(ctx, c.ev.hcl, c.accounts, snapshot.Revision(ctx).ID, c.changes); err != nil {
 		a.dropQueues(fresh)
 		a.refill = true // a part of it may be recorded

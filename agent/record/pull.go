@@ -237,7 +237,11 @@ func recordsOf(vendor *providers.Definition, answer providers.Answer) (page prov
 // concludePull records what a pull came to on its policy and ends the intent.
 func (c *Recorder) concludePull(ctx context.Context, intent state.Intent, at time.Time, batch *state.Batch, page providers.Page, window *plan.LossWindow, wait time.Duration) error {
 	window = inOrder(window)
-	return c.conclude(ctx, intent, batch, func(under *terms, item *plan.Item) ([]value.Field, error) {
+	known, err := c.noteStanding(ctx, batch, intent.Account, page.Err, at)
+	if err != nil {
+		return err
+	}
+	err = c.conclude(ctx, intent, batch, func(under *terms, item *plan.Item) ([]value.Field, error) {
 		batch.LossWindows = nil
 		if item != nil {
 			batch.LossWindows = c.retentionWindow(item, page, at)
@@ -250,6 +254,10 @@ func (c *Recorder) concludePull(ctx context.Context, intent state.Intent, at tim
 		}
 		return c.afterPull(under, item, page, at, int64(len(batch.LossWindows)), wait)
 	}, at)
+	if err == nil {
+		known()
+	}
+	return err
 }
 
 // conclude commits the end of an intent together with what becomes of its policy:

@@ -160,13 +160,15 @@ func (c *Recorder) recordReading(ctx context.Context, under *terms, t *plan.Type
 		}
 		batch.Items = []state.ItemWrite{{Item: next}}
 	}
-	if refuses(r.Err) {
-		batch.Notes = map[state.NoteKey]string{refusal(item.Account): next.LastError}
+	known, err := c.noteStanding(ctx, batch, item.Account, r.Err, r.at)
+	if err != nil {
+		return err
 	}
 	failpoint.Hit(failpoint.ReadAnswered)
 	if err := c.store.Commit(ctx, batch); err != nil {
 		return fmt.Errorf("record reading of %s: %w", item.Address, err)
 	}
+	known()
 	failpoint.Hit(failpoint.ReadRecorded)
 	c.tell(&next, fields)
 	return nil

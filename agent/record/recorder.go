@@ -84,6 +84,8 @@ type Recorder struct {
 	verdicts sync.Map
 	// stuck are the policies whose last page was full and brought nothing new, by id.
 	stuck sync.Map
+	// refused are accounts as Refused tells of them.
+	refused sync.Map
 	// bare are the blocks of whose items none has an expectation recorded; of Rejudge alone.
 	bare    map[plan.Address]bool
 	abandon <-chan struct{}

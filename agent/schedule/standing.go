@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/agent/quiet"
@@ -17,7 +18,9 @@ type standing struct {
 	hold    time.Time
 	wait    time.Duration // for how long hold was when it was set
 	refused bool          // credentials were refused: after hold, one probe at a time
-	lastErr string
+	// since and tried are when they were refused first and last.
+	since, tried time.Time
+	lastErr      string
 }
 
 // held reports whether the account is to be left alone. A hold that lies further
@@ -31,14 +34,43 @@ func (s *standing) holdFor(now time.Time, wait time.Duration) {
 }
 
 // Up reports whether the account's last call was answered, and what was wrong, with
-// until when it is left alone for that.
+// until when it is left alone for that. Credentials that were refused are told, with
+// since when and when they are tried next, until they are accepted.
 func (q *Queue) Up() (ok bool, why string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if why = q.lastErr; why != "" && q.held(q.now()) {
-		why = fmt.Sprintf("%s (asked again at %s)", why, q.hold.UTC().Format(time.RFC3339))
+	why = q.lastErr
+	var notes []string
+	if q.refused {
+		notes = append(notes, "credentials refused since "+second(q.since), "last tried at "+second(q.tried))
+	}
+	switch {
+	case why != "" && q.held(q.now()):
+		notes = append(notes, "asked again at "+second(q.hold))
+	case q.refused && len(q.heap) > 0:
+		notes = append(notes, "asked again at "+second(time.Unix(0, q.heap[0].at)))
+	}
+	if len(notes) > 0 {
+		why = fmt.Sprintf("%s (%s)", why, strings.Join(notes, ", "))
 	}
 	return q.lastErr == "", why
+}
+
+func second(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+// Recall tells the queue that another process found the credentials refused, since
+// when, and when it tried them last. They are probed when the first item is due.
+func (q *Queue) Recall(words string, since, tried time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refused, q.lastErr, q.since, q.tried = true, words, since, tried
+}
+
+// Refused reports whether the account's credentials were refused when tried last.
+func (q *Queue) Refused() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.refused
 }
 
 // heard draws from a call's end what it says of the account: refused credentials
@@ -64,7 +96,10 @@ func (s *standing) heard(account string, outcome Outcome, now time.Time, log *sl
 		if !s.refused {
 			log.Error("the vendor refuses the credentials: the account is paused; correct them and reload", "account", account, "error", outcome.Err)
 		}
-		s.refused = true
+		if !s.refused {
+			s.since = now
+		}
+		s.refused, s.tried = true, now
 		s.holdFor(now, outcome.Pause)
 	case providers.Throttled:
 		wait := time.Second
@@ -78,13 +113,17 @@ func (s *standing) heard(account string, outcome Outcome, now time.Time, log *sl
 			s.holdFor(now, wait)
 		}
 	}
+	before := s.lastErr
 	s.lastErr = outcome.Err.Error()
 	args := []any{"account", account, "kind", kind.String(), "error", s.lastErr}
 	if s.held(now) {
-		args = append(args, "asked_again", s.hold.UTC().Format(time.RFC3339))
+		args = append(args, "asked_again", second(s.hold))
 	}
 	repeated.Warn("call "+providers.Cause(outcome.Err), "the vendor did not answer as it should", args...)
 	if kind == providers.WrongContent || kind == providers.Rejected {
 		s.lastErr = "" // one item's trouble, not the account's
+		if s.refused {
+			s.lastErr = before
+		}
 	}
 }
