@@ -162,6 +162,32 @@ func (l *Limits) program(t time.Time) []time.Time {
 	return times
 }
 
+// vendors tells a moment of the program's clock as the vendors told it: the
+// earliest and the latest that it can have been, for a clock that is set back
+// tells the same time twice.
+func (l *Limits) vendors(t time.Time) (first, last time.Time) {
+	var offset time.Duration
+	var since time.Time
+	for i := 0; ; i++ {
+		at := t.Add(-offset)
+		ended := i < len(l.Jumps) && at.After(l.Jumps[i].At.Add(l.timeout()))
+		if !ended && !at.Before(since.Add(-l.timeout())) {
+			if first.IsZero() {
+				first = at
+			}
+			last = at
+		}
+		if i == len(l.Jumps) {
+			break
+		}
+		offset, since = l.Jumps[i].Offset, l.Jumps[i].At
+	}
+	if first.IsZero() {
+		return t, t // a time that the clock jumped over
+	}
+	return first, last
+}
+
 // Report is what a check came to.
 type Report struct {
 	Violations []Violation

@@ -58,8 +58,8 @@ func (c *check) punctuality() {
 	}
 }
 
-// alive are the times in which an item was tracked and not settled, by its
-// history, in the vendors' time as far as the clock was right.
+// alive are the times in which an item was surely tracked and not settled, by its
+// history, in the vendors' time.
 func (c *check) alive(item *plan.Item) []Span {
 	var spans []Span
 	open := false
@@ -72,10 +72,11 @@ func (c *check) alive(item *plan.Item) []Span {
 		}
 		switch {
 		case open && (e.Action == plan.Forget || said && settled):
-			spans[len(spans)-1].To = e.At
+			spans[len(spans)-1].To, _ = c.limits.vendors(e.At)
 			open = false
 		case !open && e.Action != plan.Forget && (e.Action == plan.Track && !said && !item.Settled || said && !settled):
-			spans = append(spans, Span{e.At, c.account.At})
+			_, from := c.limits.vendors(e.At)
+			spans = append(spans, Span{from, c.account.At})
 			open = true
 		}
 	}

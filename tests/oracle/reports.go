@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -118,15 +119,13 @@ func (c *check) tells(r *plan.Record, d *sandbox.Deletion) bool {
 		r.Code == said.ReceiptCode && r.Parts == said.CostCount && r.EventTime.Unix() == said.ReceiptTime
 }
 
-// tellsOdd is tells of a report that does not fit its page: it must be there,
-// quarantined, with whatever could be read of it.
+// tellsOdd is tells of a report that does not fit its page. Where the result and
+// whom it is of can be read it counts, and what cannot be read is told under extra;
+// else it is quarantined with whatever could be read of it.
 func (c *check) tellsOdd(r *plan.Record, d *sandbox.Deletion) bool {
-	if r.Quarantined == "" {
-		return false
-	}
 	var object map[string]any
 	if json.Unmarshal(d.Report, &object) != nil || object == nil {
-		return r.Key == "" && string(r.Attributes) == "{}"
+		return r.Quarantined != "" && r.Key == "" && string(r.Attributes) == "{}"
 	}
 	var attrs map[string]any
 	if json.Unmarshal(r.Attributes, &attrs) != nil {
@@ -137,7 +136,15 @@ func (c *check) tellsOdd(r *plan.Record, d *sandbox.Deletion) bool {
 			return false
 		}
 	}
-	return true
+	session, identified := object["SessionNo"].(string)
+	_, addressed := object["Phone"].(string)
+	result, told := object["ReceiptResult"].(string)
+	if !identified || !addressed || !told {
+		return r.Quarantined != ""
+	}
+	extra, _ := attrs["extra"].(map[string]any)
+	return r.Quarantined == "" && r.Identity == session && r.Outcome == outcomeOf(result) &&
+		r.EventTime.IsZero() && slices.Contains(slices.Collect(maps.Values(extra)), object["ReceiptTime"])
 }
 
 func outcomeOf(receiptResult string) plan.Outcome {
