@@ -352,6 +352,12 @@ func (c *Client) fault(ctx context.Context, doing string, err error, partly bool
 	if errors.As(err, &inURL) {
 		err = inURL.Err // the URL around it names the vendor's record
 	}
+	var on *net.OpError
+	if errors.As(err, &on) && on.Source != nil {
+		of := *on
+		of.Source = nil // our port, another one each time: one cause has one text
+		err = &of
+	}
 	kind := Transient
 	var text string
 	var netErr net.Error

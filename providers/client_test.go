@@ -515,8 +515,12 @@ func TestRepeatedOnce(t *testing.T) {
 			t.Errorf("%s: %+v, %v, %d requests", name, answer, err, server.requests.Load())
 		}
 		server.requests.Store(0)
-		if _, err := c.Poll(context.Background(), request); err == nil || server.requests.Load() != 1 {
-			t.Errorf("%s, on a fresh connection: %v, %d requests", name, err, server.requests.Load())
+		_, err = c.Poll(context.Background(), request)
+		if err == nil || server.requests.Load() != 1 {
+			t.Fatalf("%s, on a fresh connection: %v, %d requests", name, err, server.requests.Load())
+		}
+		if _, again := c.Poll(context.Background(), request); again == nil || again.Error() != err.Error() {
+			t.Errorf("%s: one cause is told as\n%v and as\n%v", name, err, again)
 		}
 	}
 }
