@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 // and gives up on whoever asks without end.
 type samePage struct {
 	pulls  int
+	words  bool // other ones each time, of the same reports
 	giveUp func()
 }
 
@@ -25,6 +27,9 @@ func (s *samePage) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.giveUp()
 	}
 	report := `{"SessionNo":"s1","Phone":"1","CostCount":1,"ReceiptTime":1563867000,"ReceiptResult":"ok","ReceiptCode":"0","ReceiptDesc":"ok","UserId":"u"}`
+	if s.words {
+		report = strings.Replace(report, `"ReceiptDesc":"ok"`, fmt.Sprintf(`"ReceiptDesc":"told %d times"`, s.pulls), 1)
+	}
 	body := `{"RetCode":0,"Action":"PullUSMSReportResponse","ReportSet":[` + report + "," + strings.Replace(report, `"Phone":"1"`, `"Phone":"2"`, 1) + `]}`
 	return &http.Response{
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
@@ -34,6 +39,12 @@ func (s *samePage) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // A full page that brings nothing new ends a drain, and that is said once.
 func TestDrainEndsWithAPageOfNothingNew(t *testing.T) {
+	for name, words := range map[string]bool{"the same page": false, "the same reports in other words": true} {
+		t.Run(name, func(t *testing.T) { drainEnds(t, words) })
+	}
+}
+
+func drainEnds(t *testing.T, words bool) {
 	w := newWorld(t)
 	w.write("main.wb.hcl", w.providersText()+`
 resource "ucloud_usms_report_pull" "main" {
@@ -42,7 +53,7 @@ resource "ucloud_usms_report_pull" "main" {
 `)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	page := &samePage{giveUp: cancel}
+	page := &samePage{words: words, giveUp: cancel}
 	said := &lines{}
 	w.runner.Transport, w.runner.Log = page, slog.New(slog.NewTextHandler(said, nil))
 	apply := func() {
@@ -66,7 +77,7 @@ resource "ucloud_usms_report_pull" "main" {
 	if page.pulls != 3 {
 		t.Errorf("%d pulls, want one more", page.pulls)
 	}
-	if w.stored() != 2 || len(w.losses()) != 0 {
+	if stored := w.stored(); words && stored != 2*3 || !words && stored != 2 || len(w.losses()) != 0 {
 		t.Errorf("%d records, windows %v", w.stored(), w.losses())
 	}
 	if due := w.item("ucloud_usms_report_pull.main").Due; !due.Equal(w.clock.now().Add(time.Minute)) {

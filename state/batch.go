@@ -76,8 +76,9 @@ type Batch struct {
 	Told        []int64         // notices that are in the outbox no more
 	Notes       map[NoteKey]string
 
-	// NewRecords is set by Commit: how many of Records were not there yet.
-	NewRecords int
+	// NewRecords is set by Commit: how many of Records were not there yet. Retold is,
+	// too: how many of those are another content of a key that was there.
+	NewRecords, Retold int
 }
 
 // ItemWrite is an item as it is to stand, new (Version 0) or changed (by ID, with the

@@ -190,7 +190,9 @@ func (c *Recorder) derivePull(ctx context.Context, raw *state.Raw, intent *state
 	}
 	c.Recorded()
 	full := page.Err == nil && len(page.Records) >= intent.Limit
-	return pulled{reports: len(page.Records), full: full && batch.NewRecords > 0, stuck: full && batch.NewRecords == 0, err: page.Err}, nil
+	// A report that is told again in other words was not deleted either.
+	progress := batch.NewRecords > batch.Retold
+	return pulled{reports: len(page.Records), full: full && progress, stuck: full && !progress, err: page.Err}, nil
 }
 
 // Parse is what a pull's or a callback's bytes come to: pure. A callback is

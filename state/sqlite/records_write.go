@@ -32,8 +32,9 @@ const (
 
 // kept is a record of the same key that is there already.
 type kept struct {
-	id, subject int64
+	id, subject int64 // id 0: none of the key counts
 	event       time.Time
+	known       bool // the key, whether or not one of it counts
 }
 
 // writeRecords stores each record once and decides which of a key counts.
@@ -43,37 +44,40 @@ func (w *writer) writeRecords(r *request) error {
 		return err
 	}
 	for i := range r.batch.Records {
-		isNew, err := w.writeRecord(&r.batch.Records[i], redo)
+		isNew, retold, err := w.writeRecord(&r.batch.Records[i], redo)
 		if err != nil {
 			return err
 		}
 		if isNew {
 			r.newRecords++
 		}
+		if retold {
+			r.retold++
+		}
 	}
 	return w.elect(redo)
 }
 
-func (w *writer) writeRecord(r *plan.Record, redo *redoing) (isNew bool, err error) {
+func (w *writer) writeRecord(r *plan.Record, redo *redoing) (isNew, retold bool, err error) {
 	scope, err := w.scope(r.Type, r.Account)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	counting, duplicate, err := w.ofSameKey(scope, r)
 	if err != nil || duplicate {
-		return false, err
+		return false, false, err
 	}
 	subject, err := w.subject(scope, r.Identity)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	number, err := outcomeArg(r.Outcome)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	via, err := viaArg(r.Via)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	w.lastRec++
 	id, place := w.lastRec, any(nil)
@@ -91,7 +95,7 @@ func (w *writer) writeRecord(r *plan.Record, redo *redoing) (isNew bool, err err
 		status = conflicts
 	case counting.id != 0:
 		if err := w.c.exec(updateConflict, counting.id); err != nil {
-			return false, err
+			return false, false, err
 		}
 		w.mark(counting.subject, id, 0)
 	}
@@ -102,7 +106,7 @@ func (w *writer) writeRecord(r *plan.Record, redo *redoing) (isNew bool, err err
 	err = w.c.exec(insertRecord, id, scope, r.Key, r.Digest[:], subject, number, r.Code, amount, r.Currency, r.Parts,
 		timeArg(r.EventTime), timeArg(r.ReceivedAt), status, textArg(r.Quarantined), idArg(r.RawID), jsonArg(r.Attributes), via, place)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if status != quarantined {
 		w.mark(subject, id, 1)
@@ -110,7 +114,7 @@ func (w *writer) writeRecord(r *plan.Record, redo *redoing) (isNew bool, err err
 			redo.keys[recordKey{scope, r.Key}] = true
 		}
 	}
-	return true, nil
+	return true, counting.known, nil
 }
 
 // ofSameKey finds the record of r's key that counts now (its id is 0 where
@@ -122,8 +126,9 @@ func (w *writer) ofSameKey(scope int64, r *plan.Record) (counting kept, duplicat
 			return false, nil
 		}
 		if s.int(4) == counts && r.Key != "" {
-			counting = kept{s.int(0), s.int(3), s.time(2)}
+			counting.id, counting.subject, counting.event = s.int(0), s.int(3), s.time(2)
 		}
+		counting.known = counting.known || r.Key != ""
 		return true, nil
 	}
 	if r.Key == "" {

@@ -169,7 +169,7 @@ func (s *Store) Commit(ctx context.Context, batch *state.Batch) error {
 	select {
 	case out := <-r.done:
 		if out.err == nil {
-			batch.NewRecords = out.newRecords
+			batch.NewRecords, batch.Retold = out.newRecords, out.retold
 			for i := range batch.Items {
 				batch.Items[i].Version++
 			}

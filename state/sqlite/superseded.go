@@ -82,7 +82,7 @@ func (w *writer) elect(redo *redoing) error {
 		var contents []content
 		best := -1
 		err := w.c.each(background, selectContents, func(s *stmt) (bool, error) {
-			c := content{kept{s.int(0), s.int(2), s.time(1)}, s.int(3), s.int(4)}
+			c := content{kept{s.int(0), s.int(2), s.time(1), true}, s.int(3), s.int(4)}
 			if best < 0 || c.event.After(contents[best].event) || c.event.Equal(contents[best].event) && c.place < contents[best].place {
 				best = len(contents)
 			}

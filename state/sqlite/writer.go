@@ -23,6 +23,7 @@ type request struct {
 	careful    bool         // the versions of batch.Touches are read before anything is written
 	stale      error        // a *state.StaleError: nothing of it was written
 	newRecords int
+	retold     int
 	done       chan answer // has room for it
 }
 
@@ -38,8 +39,8 @@ type expect struct {
 
 // answer is what Commit is told.
 type answer struct {
-	newRecords int
-	err        error
+	newRecords, retold int
+	err                error
 }
 
 // prepare does the work on a batch that needs no database, on the caller's
@@ -194,7 +195,7 @@ func (w *writer) carryOut(group []*request) {
 		return
 	}
 	for _, r := range group {
-		r.done <- answer{r.newRecords, cmp.Or(err, r.stale)}
+		r.done <- answer{r.newRecords, r.retold, cmp.Or(err, r.stale)}
 	}
 }
 
@@ -324,7 +325,7 @@ func (w *writer) end(log *slog.Logger, noted error) error {
 
 // apply carries out one batch in the order of its fields.
 func (w *writer) apply(r *request) error {
-	r.newRecords = 0
+	r.newRecords, r.retold = 0, 0
 	b := r.batch
 	if err := w.writeRaws(r); err != nil {
 		return err

@@ -57,6 +57,20 @@ func testRecords(t *testing.T, d Driver) {
 		same(t, "bare record", got[1], &bare)
 	})
 
+	t.Run("what is told again in other words is told", func(t *testing.T) {
+		b := open(t, d)
+		told := func(key string, content byte, odd string) plan.Record {
+			return plan.Record{Type: message, Via: plan.ViaPull, Account: "ucloud", Key: key, Identity: "s1", Outcome: plan.Succeeded, Digest: [16]byte{content}, Quarantined: odd}
+		}
+		counts := func(records ...plan.Record) [2]int {
+			batch := b.commit(&state.Batch{Records: records})
+			return [2]int{batch.NewRecords, batch.Retold}
+		}
+		same(t, "new ones", counts(told("k1", 1, ""), told("k2", 2, ""), told("k3", 3, "odd"), told("", 4, "odd")), [2]int{4, 0})
+		same(t, "the same", counts(told("k1", 1, ""), told("k3", 3, "odd"), told("", 4, "odd")), [2]int{0, 0})
+		same(t, "other contents", counts(told("k1", 5, ""), told("k2", 6, "odd"), told("k3", 7, ""), told("", 8, "odd")), [2]int{4, 3})
+	})
+
 	t.Run("a record came in some way", func(t *testing.T) {
 		b := open(t, d)
 		r := record("1", "k", 1)
