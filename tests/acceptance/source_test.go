@@ -169,7 +169,7 @@ func TestAReloadTakesNothingThatAStartWouldRefuse(t *testing.T) {
 		"no web_config_file":  {"    listen = \"127.0.0.1:0\"\n  }\n}", "    listen = \"127.0.0.1:0\"\n    web_config_file = \"none.yml\"\n  }\n}", "none.yml"},
 		"a directory":         {"agent {", "waybill {\n  backend \"sqlite\" {\n    path = \".\"\n  }\n}\nagent {", "is a directory"},
 		"another's file":      {"agent {", "waybill {\n  backend \"sqlite\" {\n    path = \"main.wb.hcl\"\n  }\n}\nagent {", "is not a state"},
-		"required_version":    {"agent {", "waybill {\n  required_version = \">= 999\"\n}\nagent {", "does not support Waybill version"},
+		"required_version":    {"agent {", "waybill {\n  required_version = \">= 999\"\n}\nagent {", "Unsupported Waybill version"},
 		"a mistaken guard":    {"agent {", "agent {\n  max_forget = \"half\"", "Invalid max_forget"},
 		"a setting of before": {"agent {", "agent {\n  max_untrack = \"50%\"", "max_forget now"},
 	} {
