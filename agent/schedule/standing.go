@@ -24,9 +24,13 @@ type standing struct {
 }
 
 // held reports whether the account is to be left alone. A hold that lies further
-// ahead than it was set for is that of a clock that was ahead.
+// ahead than it was set for is that of a clock that was ahead: it is dropped, or it
+// would hold once its time comes.
 func (s *standing) held(now time.Time) bool {
-	return now.Before(s.hold) && s.hold.Sub(now) <= s.wait
+	if s.hold.Sub(now) > s.wait {
+		s.hold = time.Time{}
+	}
+	return now.Before(s.hold)
 }
 
 func (s *standing) holdFor(now time.Time, wait time.Duration) {

@@ -63,6 +63,10 @@ func TestHold(t *testing.T) {
 	if !due() {
 		t.Error("a hold by a clock that was a year ahead stands")
 	}
+	now = now.Add(365 * 24 * time.Hour)
+	if !due() {
+		t.Error("a hold by a clock that was a year ahead stands once that year is over")
+	}
 }
 
 // Many failures of one cause are one line, also where others were answered between
