@@ -116,7 +116,7 @@ func findCommand(all []*command, args []string) (*command, []string, error) {
 		first, _, _ := strings.Cut(c.name, " ")
 		names = append(names, first)
 	}
-	return nil, nil, fmt.Errorf("waybill has no command named %q%s\n\nwaybill -help lists the commands.", args[0], didYouMean(args[0], names))
+	return nil, nil, fmt.Errorf("waybill has no command named %q%s\n\nwaybill -help lists the commands", args[0], didYouMean(args[0], names))
 }
 
 func byName(all []*command, name string) *command {
