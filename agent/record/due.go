@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/waybill-dev/waybill/agent/schedule"
 	"github.com/waybill-dev/waybill/plan"
 	"github.com/waybill-dev/waybill/providers"
 )
@@ -26,7 +27,7 @@ func LongestWait(s plan.Settings, floor time.Duration) time.Duration {
 // beyond the longest wait there is: then it was written by a clock that was ahead, and
 // nobody would look at the item until that clock is right.
 func believed(until time.Time, s plan.Settings, floor time.Duration, now time.Time) time.Time {
-	if until.Sub(now) > LongestWait(s, floor) {
+	if until.Sub(now) > LongestWait(s, floor)+schedule.ClockSlack {
 		return now
 	}
 	return until

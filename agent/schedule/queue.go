@@ -176,7 +176,7 @@ func (q *Queue) next(now time.Time) (*Turn, time.Duration) {
 			q.missed[first.ID] = append(q.missed[first.ID], first)
 			continue
 		}
-		if at := q.unrecorded[first.ID]; !at.IsZero() && q.account != nil && now.Before(at.Add(q.account.MinInterval)) && at.Sub(now) <= q.account.MinInterval {
+		if at := q.unrecorded[first.ID]; !at.IsZero() && q.account != nil && now.Before(at.Add(q.account.MinInterval)) && at.Sub(now) <= q.account.MinInterval+ClockSlack {
 			first.at = at.Add(q.account.MinInterval).UnixNano()
 			heap.Push(&q.heap, first)
 			continue

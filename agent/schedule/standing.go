@@ -23,11 +23,15 @@ type standing struct {
 	lastErr      string
 }
 
+// ClockSlack is by how much a clock may be corrected without being taken for one
+// that was ahead: floors and holds stand while a clock is put right by milliseconds.
+const ClockSlack = time.Second
+
 // held reports whether the account is to be left alone. A hold that lies further
 // ahead than it was set for is that of a clock that was ahead: it is dropped, or it
 // would hold once its time comes.
 func (s *standing) held(now time.Time) bool {
-	if s.hold.Sub(now) > s.wait {
+	if s.hold.Sub(now) > s.wait+ClockSlack {
 		s.hold = time.Time{}
 	}
 	return now.Before(s.hold)

@@ -57,6 +57,11 @@ func TestHold(t *testing.T) {
 			t.Errorf("a good answer to the probe is not believed: %s", why)
 		}
 	}
+	hear(throttled)
+	now = now.Add(-10 * time.Millisecond) // a clock that is put right a little
+	if due() {
+		t.Error("a hold is dropped for a clock that was put right by 10 ms")
+	}
 	now = now.Add(365 * 24 * time.Hour)
 	hear(throttled)
 	now = now.Add(-365 * 24 * time.Hour)
